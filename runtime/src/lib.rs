@@ -1,1 +1,9 @@
 //! nnc runtime
+pub mod kernels;
+pub mod checkpoint;
+pub mod data;
+pub mod dtype;
+pub mod text;
+pub mod buffer;
+pub mod step;
+pub mod train;

@@ -1,0 +1,176 @@
+//! The stages of a step: loops, trees of partial results, products and the check of the guarded value, over named buffers.
+
+use super::loops::{BufferId, Loop, Tree};
+use crate::prog::Ty;
+use nnc_runtime::kernels::product::{KSplit, ProductDesc};
+
+/// Where a buffer lies.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Home {
+    /// In the step's working memory.
+    Arena,
+    /// A state by number.
+    State(u32),
+    /// A field of the batch by number.
+    Input(u32),
+    /// The seed of the run.
+    Seed,
+    /// The steps taken.
+    Step,
+}
+
+/// Memory that stages read and write.
+#[derive(Debug, Clone)]
+pub struct Buffer {
+    /// Where.
+    pub home: Home,
+    /// How much.
+    pub bytes: usize,
+    /// The node, or what it is for.
+    pub name: String,
+}
+
+/// A dense product, or a batch of them.
+#[derive(Debug, Clone)]
+pub struct Product {
+    /// `F32` or `F64`.
+    pub ty: Ty,
+    /// Left operand and its first element.
+    pub a: (BufferId, isize),
+    /// Right operand and its first element.
+    pub b: (BufferId, isize),
+    /// Result.
+    pub c: BufferId,
+    /// Working memory of the kernel, if it needs any.
+    pub scratch: Option<BufferId>,
+    /// Sizes and strides.
+    pub shape: ProductShape,
+}
+
+/// The plain numbers of a [`ProductDesc`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct ProductShape {
+    /// Rows of A and C.
+    pub m: usize,
+    /// Columns of B and C.
+    pub n: usize,
+    /// Length of the contraction.
+    pub k: usize,
+    /// How many products.
+    pub batch: usize,
+    /// Strides of A by batch, row, contraction.
+    pub a: [isize; 3],
+    /// Strides of B by batch, contraction, column.
+    pub b: [isize; 3],
+    /// Where the contraction is cut.
+    pub split: KSplit,
+}
+
+impl ProductShape {
+    /// The descriptor that kernels take; C is row-major and has no epilogue.
+    pub fn desc(&self) -> ProductDesc {
+        ProductDesc {
+            m: self.m,
+            n: self.n,
+            k: self.k,
+            a_rs: self.a[1],
+            a_cs: self.a[2],
+            b_rs: self.b[1],
+            b_cs: self.b[2],
+            c_rs: self.n as isize,
+            split: self.split,
+            batch: self.batch,
+            a_bs: self.a[0],
+            b_bs: self.b[0],
+            c_bs: (self.m * self.n) as isize,
+            epilogue: None,
+            epilogue_ctx: std::ptr::null_mut(),
+        }
+    }
+}
+
+/// What a stage does.
+#[derive(Debug, Clone)]
+pub enum Kernel {
+    /// A loop nest.
+    Loop(Loop),
+    /// Joins the blocks of a reduction.
+    Tree(Tree),
+    /// A product by the tile kernels.
+    Product(Product),
+    /// Returns from the step unless the float at the start of the buffer is finite.
+    Guard(BufferId, Ty),
+}
+
+/// A stage: one function of the code, run in parts.
+#[derive(Debug, Clone)]
+pub struct Stage {
+    /// The group it belongs to, by its place in the order of the step.
+    pub group: usize,
+    /// What it does.
+    pub kernel: Kernel,
+}
+
+impl Kernel {
+    /// The buffers read and those written.
+    pub fn buffers(&self) -> (Vec<BufferId>, Vec<BufferId>) {
+        match self {
+            Kernel::Loop(l) => (
+                l.ports.iter().map(|p| p.buffer).collect(),
+                l.stores.iter().map(|s| s.1.buffer).chain(l.reductions.iter().map(|r| r.to.buffer)).collect(),
+            ),
+            Kernel::Tree(t) => (vec![t.from], vec![t.from, t.to]),
+            Kernel::Product(p) => (vec![p.a.0, p.b.0], p.scratch.into_iter().chain([p.c]).collect()),
+            Kernel::Guard(b, _) => (vec![*b], vec![]),
+        }
+    }
+
+    /// Parts that threads share; the guard is no region.
+    pub fn parts(&self) -> u32 {
+        match self {
+            Kernel::Loop(l) => l.parts(),
+            Kernel::Tree(t) => t.parts(),
+            Kernel::Product(p) => nnc_runtime::kernels::product::parts(&p.shape.desc()),
+            Kernel::Guard(..) => 0,
+        }
+    }
+
+    /// Nanoseconds that one thread takes, roughly.
+    pub fn cost(&self) -> f64 {
+        match self {
+            Kernel::Loop(l) => l.cost(),
+            Kernel::Tree(t) => t.cost(),
+            // Tile kernels reach some 80 multiply-adds a nanosecond in f32 and half of that in f64, at half the peak.
+            Kernel::Product(p) => self.flops() / if p.ty == Ty::F64 { 30.0 } else { 60.0 },
+            Kernel::Guard(..) => 0.0,
+        }
+    }
+
+    /// Floating-point and integer operations, a fused multiply-add counted as two.
+    pub fn flops(&self) -> f64 {
+        match self {
+            Kernel::Loop(l) => {
+                use crate::prog::Inst;
+                let ops = l.prog.insts().iter().map(|inst| match inst {
+                    Inst::Unary(..) | Inst::Binary(..) | Inst::Compare(..) | Inst::Select(..) | Inst::Convert(..) => 1.0,
+                    Inst::Fma(..) => 2.0,
+                    _ => 0.0,
+                });
+                l.elements() as f64 * (ops.sum::<f64>() + l.reductions.len() as f64)
+            }
+            Kernel::Tree(t) => (t.columns * (t.blocks - 1)) as f64,
+            Kernel::Product(p) => 2.0 * (p.shape.m * p.shape.n) as f64 * (p.shape.k * p.shape.batch) as f64,
+            Kernel::Guard(..) => 0.0,
+        }
+    }
+
+    /// Whether it has nothing to do.
+    pub fn is_empty(&self) -> bool {
+        match self {
+            Kernel::Loop(l) => l.units() == 0 || (l.elements() == 0 && l.reductions.is_empty()),
+            Kernel::Tree(t) => t.columns == 0,
+            Kernel::Product(p) => p.shape.m * p.shape.n * p.shape.batch == 0,
+            Kernel::Guard(..) => false,
+        }
+    }
+}

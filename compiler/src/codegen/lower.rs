@@ -1,0 +1,454 @@
+//! Groups become stages: programs are joined from the rows' meanings, movements become strides, whole-tensor operations
+//! become the loops and products that they are made of.
+
+use super::kernels::{Buffer, Home, Kernel, Stage};
+use super::loops::{BufferId, Place, RawLoop, Reduction, Tree};
+use super::product;
+use super::schedule::Schedule;
+use crate::ir::attrs::{Attrs, Const, Slot};
+use crate::ir::graph::{Graph, NodeId};
+use crate::ir::op::{Lower, Meaning, Reducer, ScalarArgs};
+use crate::ops::logic::scalar_type;
+use crate::ops::movement::row_major;
+use crate::passes::fuse::access::{Access, coordinates};
+use crate::passes::fuse::{Class, Fusion};
+use crate::prog::{Builder, E, Id, Lane, Prog, Ty};
+use std::cell::RefCell;
+use std::collections::HashMap;
+
+/// The stages of a step and the buffers they work on.
+#[derive(Debug, Clone)]
+pub struct Lowered {
+    /// In order.
+    pub stages: Vec<Stage>,
+    /// By [`BufferId`].
+    pub buffers: Vec<Buffer>,
+    /// Where each reported value lies.
+    pub outputs: Vec<BufferId>,
+}
+
+/// Lowers the groups of a graph in the order of the schedule.
+///
+/// # Errors
+/// When a value is read that nothing writes: a mistake of the grouping.
+pub fn lower(graph: &Graph, fusion: &Fusion, schedule: &Schedule) -> Result<Lowered, String> {
+    let mut lowering = Lowering {
+        graph,
+        fusion,
+        stages: vec![],
+        buffers: vec![],
+        storage: HashMap::new(),
+        slots: HashMap::new(),
+        group: 0,
+    };
+    lowering.allocate(schedule);
+    for (place, &group) in schedule.order.iter().enumerate() {
+        lowering.group = place;
+        lowering.lower_group(group)?;
+        if let Some((_, node)) = schedule.guard.filter(|g| g.0 == group) {
+            let buffer = lowering.written(node)?;
+            lowering.push(Kernel::Guard(buffer, lowering.ty(node)));
+        }
+    }
+    for (i, &(state, node)) in schedule.late.iter().enumerate() {
+        lowering.group = schedule.order.len() + i;
+        let (from, to) = (lowering.written(node)?, lowering.slot(node, Home::State(state)));
+        lowering.copy(node, from, to);
+    }
+    let outputs = schedule.outputs.iter().map(|&n| lowering.written(n)).collect::<Result<_, _>>()?;
+    Ok(Lowered { stages: lowering.stages, buffers: lowering.buffers, outputs })
+}
+
+/// Where a value is written, all copies; the first is what others read.
+#[derive(Debug, Clone, Default)]
+struct Storage {
+    buffers: Vec<BufferId>,
+}
+
+pub(super) struct Lowering<'g> {
+    pub(super) graph: &'g Graph,
+    pub(super) fusion: &'g Fusion,
+    stages: Vec<Stage>,
+    buffers: Vec<Buffer>,
+    storage: HashMap<NodeId, Storage>,
+    slots: HashMap<Home, BufferId>,
+    group: usize,
+}
+
+impl<'g> Lowering<'g> {
+    /// Decides where stored values lie: in working memory when something beside a state needs them there.
+    fn allocate(&mut self, schedule: &Schedule) {
+        for &group in &schedule.order {
+            for &node in &self.fusion.groups[group].stored {
+                let states = schedule.in_place.get(&node).map_or(&[][..], Vec::as_slice);
+                let reported = schedule.outputs.contains(&node) || schedule.late.iter().any(|l| l.1 == node);
+                let mut storage = Storage::default();
+                if states.is_empty() || reported {
+                    let bytes = self.count(node) * self.ty(node).bytes();
+                    let name = format!("%{} {}", node.0, self.graph.node(node).op.name);
+                    storage.buffers.push(self.buffer(Home::Arena, bytes, name));
+                }
+                for &state in states {
+                    let buffer = self.slot(node, Home::State(state));
+                    storage.buffers.push(buffer);
+                }
+                self.storage.insert(node, storage);
+            }
+        }
+    }
+
+    pub(super) fn buffer(&mut self, home: Home, bytes: usize, name: String) -> BufferId {
+        self.buffers.push(Buffer { home, bytes, name });
+        BufferId(self.buffers.len() - 1)
+    }
+
+    /// The buffer of something that the runtime holds, as large as the value of `node`.
+    fn slot(&mut self, node: NodeId, home: Home) -> BufferId {
+        if let Some(&buffer) = self.slots.get(&home) {
+            return buffer;
+        }
+        let bytes = self.count(node) * self.ty(node).bytes();
+        let name = match home {
+            Home::State(i) => format!("state {i}"),
+            Home::Input(i) => format!("input {i}"),
+            Home::Seed => "seed".into(),
+            Home::Step => "step".into(),
+            Home::Arena => "arena".into(),
+        };
+        let buffer = self.buffer(home, bytes, name);
+        self.slots.insert(home, buffer);
+        buffer
+    }
+
+    pub(super) fn ty(&self, node: NodeId) -> Ty {
+        scalar_type(self.graph.node(node).types[0].dtype)
+    }
+
+    pub(super) fn shape(&self, node: NodeId) -> &'g [usize] {
+        &self.fusion.shapes[node.0 as usize]
+    }
+
+    fn count(&self, node: NodeId) -> usize {
+        self.shape(node).iter().product()
+    }
+
+    pub(super) fn push(&mut self, kernel: Kernel) {
+        if !kernel.is_empty() {
+            self.stages.push(Stage { group: self.group, kernel });
+        }
+    }
+
+    /// The buffer that a written value is read from.
+    fn written(&self, node: NodeId) -> Result<BufferId, String> {
+        let buffer = self.storage.get(&node).and_then(|s| s.buffers.first());
+        buffer.copied().ok_or_else(|| format!("%{} is read and has no storage", node.0))
+    }
+
+    /// The buffer that holds a root of an access.
+    pub(super) fn held(&mut self, root: NodeId) -> Result<BufferId, String> {
+        match self.graph.node(root).attrs {
+            Attrs::Slot(slot, _) => Ok(self.slot(
+                root,
+                match slot {
+                    Slot::Input(i) => Home::Input(i),
+                    Slot::State(i) => Home::State(i),
+                    Slot::Seed => Home::Seed,
+                    Slot::Step => Home::Step,
+                },
+            )),
+            _ => self.written(root),
+        }
+    }
+
+    fn lower_group(&mut self, group: usize) -> Result<(), String> {
+        let fusion = self.fusion;
+        let g = &fusion.groups[group];
+        if let [node] = g.nodes.as_slice()
+            && fusion.class[node.0 as usize] == Class::Whole
+        {
+            return self.whole(*node);
+        }
+        let mut body = Body::new(g.shape.clone());
+        let mut values: HashMap<NodeId, Id> = HashMap::new();
+        let builder = Builder::new();
+        let mut raw = RawLoop {
+            shape: g.shape.clone(),
+            reduced: g.reduced.clone().unwrap_or_default(),
+            ports: vec![],
+            prog: Prog::build(|_| vec![]),
+            stores: vec![],
+            reductions: vec![],
+        };
+        let mut outs: Vec<Id> = vec![];
+        let mut copies = vec![];
+        let mut made: Vec<(NodeId, E<'_>)> = vec![];
+        for &id in &g.nodes {
+            let local = |root: NodeId, made: &[(NodeId, E<'_>)]| made.iter().find(|m| m.0 == root).map(|m| m.1.id());
+            let _ = local;
+            let node = self.graph.node(id);
+            if let Lower::Reduce(reducer) = node.op.lower {
+                let access = &fusion.access[node.operands[0].node.0 as usize];
+                let value = self.read(&builder, &mut body, &made, access)?;
+                let to = self.written(id)?;
+                raw.reductions.push(self.reduction(id, reducer, outs.len(), to, &raw.shape, &raw.reduced));
+                outs.push(value.id());
+                copies.push(id);
+                continue;
+            }
+            let value = match fusion.class[id.0 as usize] {
+                Class::Elementwise => {
+                    let at = Access::own(id, self.shape(id));
+                    self.compute(&builder, &mut body, &made, id, &at)?
+                }
+                Class::Movement => {
+                    let via = fusion.via[id.0 as usize].as_ref().ok_or("a movement without storage is code")?;
+                    self.read(&builder, &mut body, &made, via)?
+                }
+                _ => self.read(&builder, &mut body, &made, &Access::own(id, self.shape(id)))?,
+            };
+            made.push((id, value));
+            values.insert(id, value.id());
+            if g.stored.contains(&id) {
+                for &buffer in &self.storage[&id].buffers {
+                    let place = Place { buffer, ty: self.ty(id), offset: 0, strides: row_major(&raw.shape) };
+                    raw.stores.push((outs.len(), place));
+                }
+                outs.push(value.id());
+            }
+        }
+        drop(made);
+        raw.ports = body.ports;
+        raw.prog = builder.finish(&outs);
+        self.emit_loop(raw);
+        for id in copies {
+            let buffers = self.storage[&id].buffers.clone();
+            for &to in &buffers[1..] {
+                self.copy(id, buffers[0], to);
+            }
+        }
+        Ok(())
+    }
+
+    fn reduction(
+        &self,
+        id: NodeId,
+        reducer: Reducer,
+        out: usize,
+        buffer: BufferId,
+        shape: &[usize],
+        reduced: &[usize],
+    ) -> Reduction {
+        let mut kept = row_major(self.shape(id)).into_iter();
+        let strides = (0..shape.len()).map(|d| if reduced.contains(&d) { 0 } else { kept.next().unwrap_or(0) }).collect();
+        let to = Place { buffer, ty: self.ty(id), offset: 0, strides };
+        Reduction { reducer, out, to, block_stride: 0 }
+    }
+
+    /// Adds a loop; a reduction of several blocks goes through partial results and a tree.
+    fn emit_loop(&mut self, raw: RawLoop) {
+        let mut nest = raw.into_loop();
+        let blocks = nest.blocks();
+        let mut trees = vec![];
+        if blocks > 1 {
+            let columns = nest.rows() * nest.columns();
+            for reduction in &mut nest.reductions {
+                let ty = reduction.to.ty;
+                let name = format!("blocks of {}", self.buffers[reduction.to.buffer.0].name);
+                let partial = self.buffer(Home::Arena, blocks * columns * ty.bytes(), name);
+                let to = std::mem::replace(&mut reduction.to.buffer, partial);
+                reduction.block_stride = columns as isize;
+                let grain = (8192 / blocks).clamp(64, 4096).next_multiple_of(64);
+                trees.push(Tree { reducer: reduction.reducer, from: partial, to, ty, blocks, columns, grain });
+            }
+        }
+        self.push(Kernel::Loop(nest));
+        trees.into_iter().for_each(|tree| self.push(Kernel::Tree(tree)));
+    }
+
+    /// Copies a value from one buffer to another.
+    fn copy(&mut self, node: NodeId, from: BufferId, to: BufferId) {
+        let shape = self.shape(node);
+        let own = Access::own(node, shape);
+        let to = Place { buffer: to, ty: self.ty(node), offset: 0, strides: row_major(shape) };
+        self.copy_from(from, &own, self.ty(node), shape, to);
+    }
+
+    /// Copies elements of storage to a place, over `shape`.
+    pub(super) fn copy_from(&mut self, from: BufferId, access: &Access, ty: Ty, shape: &[usize], to: Place) {
+        let port = Place { buffer: from, ty, offset: access.offset, strides: access.strides.clone() };
+        let prog = Prog::build(|p| vec![p.port(0, ty)]);
+        self.emit_loop(RawLoop {
+            shape: shape.to_vec(),
+            reduced: vec![],
+            ports: vec![port],
+            prog,
+            stores: vec![(0, to)],
+            reductions: vec![],
+        });
+    }
+
+    /// The operations on whole tensors.
+    fn whole(&mut self, id: NodeId) -> Result<(), String> {
+        let node = self.graph.node(id);
+        let buffers = self.storage.get(&id).ok_or("an operation without storage")?.buffers.clone();
+        let to = |offset: isize, shape: &[usize], ty: Ty| Place {
+            buffer: buffers[0],
+            ty,
+            offset,
+            strides: row_major(shape),
+        };
+        let (ty, shape) = (self.ty(id), self.shape(id));
+        match (node.op.lower, &node.attrs) {
+            (Lower::Contract, Attrs::Contract(rule)) => product::lower(self, id, rule, buffers[0])?,
+            (Lower::Concat, Attrs::Axis(axis)) => {
+                let step = row_major(shape)[*axis];
+                let mut start = 0;
+                for v in &node.operands {
+                    let part = self.shape(v.node);
+                    self.place_part(v.node, to(start * step, shape, ty))?;
+                    start += part[*axis] as isize;
+                }
+            }
+            (Lower::Pad, Attrs::Pad { axis, before, after }) => {
+                let step = row_major(shape)[*axis];
+                let len = self.shape(node.operands[0].node)[*axis];
+                for (start, size) in [(0, *before), (before + len, *after)] {
+                    let mut zeros = shape.to_vec();
+                    zeros[*axis] = size;
+                    self.emit_loop(RawLoop {
+                        shape: zeros,
+                        reduced: vec![],
+                        ports: vec![],
+                        prog: Prog::build(|p| vec![p.constant(Lane::from_bits(ty, 0))]),
+                        stores: vec![(0, to(start as isize * step, shape, ty))],
+                        reductions: vec![],
+                    });
+                }
+                self.place_part(node.operands[0].node, to(*before as isize * step, shape, ty))?;
+            }
+            _ => return Err(format!("%{} `{}` has no lowering", id.0, node.op.name)),
+        }
+        for &copy in &buffers[1..] {
+            self.copy(id, buffers[0], copy);
+        }
+        Ok(())
+    }
+
+    /// Writes an operand, computed where it is trivial, to part of a result.
+    fn place_part(&mut self, operand: NodeId, to: Place) -> Result<(), String> {
+        let shape = self.shape(operand);
+        let access = &self.fusion.access[operand.0 as usize];
+        let mut body = Body::new(shape.to_vec());
+        let builder = Builder::new();
+        let out = self.read(&builder, &mut body, &[], access)?.id();
+        self.emit_loop(RawLoop {
+            shape: shape.to_vec(),
+            reduced: vec![],
+            ports: body.ports,
+            prog: builder.finish(&[out]),
+            stores: vec![(0, to)],
+            reductions: vec![],
+        });
+        Ok(())
+    }
+
+    /// The element of a value at the place that `access` gives over the iteration space.
+    fn read<'p>(
+        &mut self,
+        p: &'p Builder,
+        body: &mut Body,
+        made: &[(NodeId, E<'p>)],
+        access: &Access,
+    ) -> Result<E<'p>, String> {
+        let root = access.root;
+        let node = self.graph.node(root);
+        if let Some((_, value)) = made.iter().find(|m| m.0 == root)
+            && access.is_dense(&body.shape)
+            && self.shape(root) == body.shape
+        {
+            return Ok(*value);
+        }
+        match (self.fusion.class[root.0 as usize], &node.attrs) {
+            (Class::Const, Attrs::Const(c, _)) => Ok(constant(p, *c)),
+            (Class::Trivial, _) => self.compute(p, body, made, root, access),
+            _ => {
+                let place = Place {
+                    buffer: self.held(root)?,
+                    ty: self.ty(root),
+                    offset: access.offset,
+                    strides: access.strides.clone(),
+                };
+                let k = body.port(place);
+                Ok(p.port(k, self.ty(root)))
+            }
+        }
+    }
+
+    /// The element of an elementwise node at the place that `at` gives over the iteration space.
+    fn compute<'p>(
+        &mut self,
+        p: &'p Builder,
+        body: &mut Body,
+        made: &[(NodeId, E<'p>)],
+        id: NodeId,
+        at: &Access,
+    ) -> Result<E<'p>, String> {
+        let node = self.graph.node(id);
+        let Meaning::Scalar(build) = node.op.meaning else {
+            return Err(format!("%{} `{}` has no scalar meaning", id.0, node.op.name));
+        };
+        let mut args = Vec::with_capacity(node.operands.len());
+        for v in &node.operands {
+            let operand = &self.fusion.access[v.node.0 as usize];
+            let inner = match operand.through(at.offset, &at.strides, &body.shape, self.shape(v.node)) {
+                // Operands of another shape are scalars, the same at every place.
+                _ if self.shape(v.node).is_empty() => {
+                    Access { root: operand.root, offset: operand.offset, strides: vec![0; body.shape.len()] }
+                }
+                Some(inner) => inner,
+                None => Access { root: operand.root, offset: 0, strides: vec![0; body.shape.len()] },
+            };
+            args.push(self.read(p, body, made, &inner)?);
+        }
+        let index = coordinates(at.offset, &at.strides, &body.shape, self.shape(id)).unwrap_or_default();
+        let index: Vec<E<'p>> = index
+            .iter()
+            .map(|axis| {
+                let mut sum = p.int(Ty::I32, axis.start as i64);
+                for (d, step) in axis.steps.iter().enumerate().filter(|s| *s.1 != 0) {
+                    sum = sum + p.index(d as u8) * p.int(Ty::I32, *step as i64);
+                }
+                sum
+            })
+            .collect();
+        Ok(build(&ScalarArgs { p, args: &args, attrs: &node.attrs, ty: &node.types[0], index: &index }))
+    }
+}
+
+fn constant(p: &Builder, c: Const) -> E<'_> {
+    p.constant(Lane::from_bits(scalar_type(c.dtype()), c.bits()))
+}
+
+/// The ports of a loop while its program is built.
+struct Body {
+    shape: Vec<usize>,
+    ports: Vec<Place>,
+    known: RefCell<HashMap<Place, u16>>,
+}
+
+impl Body {
+    fn new(shape: Vec<usize>) -> Body {
+        Body { shape, ports: vec![], known: RefCell::default() }
+    }
+
+    fn port(&mut self, place: Place) -> u16 {
+        let mut known = self.known.borrow_mut();
+        if let Some(&k) = known.get(&place) {
+            return k;
+        }
+        let k = self.ports.len() as u16;
+        known.insert(place.clone(), k);
+        self.ports.push(place);
+        k
+    }
+}

@@ -1,0 +1,146 @@
+//! From a graph whose sizes are numbers to native code.
+//!
+//! ```text
+//! graph ─fuse─▶ groups ─schedule─▶ order ─lower─▶ stages ─plan─▶ arena ─emit─▶ functions ─jit─▶ Executable
+//! ```
+//!
+//! - [`schedule`]: the order of the groups, and states that are written where they lie
+//! - [`lower`], [`product`]: groups to [`kernels`]: [`loops`], trees and products over buffers
+//! - [`plan`]: where buffers lie in one arena
+//! - `emit`: stages to Cranelift functions; `jit`: those to memory. No other file names Cranelift
+//! - [`report`]: what was made, for reading
+//!
+//! Nothing here can change a bit: see the contracts of the parts.
+
+mod emit;
+mod jit;
+pub mod kernels;
+pub mod loops;
+pub mod lower;
+pub mod plan;
+mod product;
+pub mod report;
+pub mod schedule;
+#[cfg(test)]
+mod tests;
+
+use crate::ir::graph::Graph;
+use crate::ir::verify::verify;
+use crate::passes::fuse::fuse;
+use kernels::Home;
+use nnc_runtime::kernels::{Isa, KernelTable, best_kernels, kernels};
+use nnc_runtime::step::{Executable, ExecutableParts, OutputSpec};
+use report::{Report, Times};
+use std::fmt;
+use std::time::Instant;
+
+/// How to compile.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Options {
+    /// Join nodes into groups; without it every node is a group of its own. The bits are the same.
+    pub fuse: bool,
+    /// The instruction set of the product kernels; the best of this machine when not given. The bits are the same.
+    pub isa: Option<Isa>,
+    /// Check the graph and the generated code for mistakes of the compiler.
+    pub verify: bool,
+}
+
+impl Default for Options {
+    fn default() -> Options {
+        Options { fuse: true, isa: None, verify: cfg!(debug_assertions) }
+    }
+}
+
+/// Why there is no code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CodegenError {
+    /// The machine lacks instructions that the code needs; says which.
+    Machine(String),
+    /// This process cannot run the product kernels asked for.
+    Isa(Isa),
+    /// The graph is not what code generation takes, or the code generator failed: a mistake of the compiler.
+    Internal(String),
+}
+
+impl fmt::Display for CodegenError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CodegenError::Machine(what) => f.write_str(what),
+            CodegenError::Isa(isa) => write!(f, "this machine cannot run the {isa:?} kernels"),
+            CodegenError::Internal(what) => write!(f, "mistake of the compiler: {what}"),
+        }
+    }
+}
+
+impl std::error::Error for CodegenError {}
+
+/// Native code and what there is to say about it.
+pub struct Compiled {
+    /// The step.
+    pub executable: Executable,
+    /// Groups, memory, times, texts.
+    pub report: Report,
+}
+
+/// Compiles a graph whose sizes are numbers, of a program with `n_states` states and `n_inputs` fields of the batch.
+///
+/// # Errors
+/// When the machine is too old, or by a mistake of the compiler.
+pub fn compile(
+    graph: &Graph,
+    n_states: usize,
+    n_inputs: usize,
+    options: &Options,
+) -> Result<Compiled, CodegenError> {
+    let started = Instant::now();
+    if options.verify {
+        verify(graph).map_err(CodegenError::Internal)?;
+    }
+    let mut fusion = fuse(graph, options.fuse).map_err(CodegenError::Internal)?;
+    let schedule = schedule::schedule(graph, &mut fusion).map_err(CodegenError::Internal)?;
+    let lowered = lower::lower(graph, &fusion, &schedule).map_err(CodegenError::Internal)?;
+    let plan = plan::plan(&lowered);
+    let planned = Instant::now();
+    let code = jit::compile(&lowered, &plan, table(options)?, options.verify)?;
+    let times = Times { plan: planned - started, code: planned.elapsed() };
+    let mut states = vec![0; n_states];
+    let mut inputs = vec![0; n_inputs];
+    for buffer in &lowered.buffers {
+        let size = match buffer.home {
+            Home::State(i) => states.get_mut(i as usize),
+            Home::Input(i) => inputs.get_mut(i as usize),
+            Home::Arena | Home::Seed | Home::Step => continue,
+        };
+        match size {
+            Some(size) => *size = buffer.bytes,
+            None => return Err(CodegenError::Internal(format!("the program does not hold {}", buffer.name))),
+        }
+    }
+    let outputs = graph.outputs.iter().zip(&lowered.outputs).map(|(output, buffer)| {
+        let ty = graph.ty(output.value);
+        let shape = fusion.shapes[output.value.node.0 as usize].clone();
+        let offset = plan.slots[buffer.0].map_or(0, |slot| slot.offset);
+        (OutputSpec { name: output.name.clone(), dtype: ty.dtype, shape }, offset)
+    });
+    let parts = ExecutableParts {
+        entry: code.entry,
+        arena_bytes: plan.bytes,
+        outputs: outputs.collect(),
+        states,
+        inputs,
+        code: Box::new(code.memory),
+    };
+    let report = Report::new(graph, &fusion, &schedule, lowered, plan, times, *options);
+    // SAFETY: the memory of the code lives in `code`. Loops stay within the shapes that the buffers' sizes were computed
+    // from; the plan keeps buffers that live at the same time apart and within the arena.
+    let executable = unsafe { Executable::new(parts) };
+    Ok(Compiled { executable, report })
+}
+
+/// The product kernels to call.
+fn table(options: &Options) -> Result<&'static KernelTable, CodegenError> {
+    match options.isa {
+        None => Ok(best_kernels()),
+        Some(isa) => kernels(isa).ok_or(CodegenError::Isa(isa)),
+    }
+}

@@ -1,0 +1,288 @@
+//! Arguments: positional and named ones find their parameters, defaults fill the rest, and what must be known now is checked.
+
+use super::Elab;
+use super::scope::Local;
+use super::value::{AxisSet, Bound, Value};
+use nnc_grammar::ast::{Arg, Expr, ExprKind, Name, Param, TypeKind};
+use nnc_grammar::codes;
+use nnc_grammar::diagnostic::{Diagnostic, Role};
+use nnc_grammar::span::{SourceId, Span};
+
+/// An argument as it was given: an expression still to be evaluated, or a value that flows in through a pipe.
+pub(super) enum Given<'a> {
+    /// Written in the call.
+    Written(&'a Arg),
+    /// From the left of a pipe, or made by the elaborator.
+    Flowing(Value<'a>, Span),
+}
+
+impl<'a> Given<'a> {
+    fn span(&self) -> Span {
+        match self {
+            Given::Written(arg) => arg.value.span,
+            Given::Flowing(_, span) => *span,
+        }
+    }
+
+    fn name(&self) -> Option<&'a Name> {
+        match self {
+            Given::Written(arg) => arg.name.as_ref(),
+            Given::Flowing(..) => None,
+        }
+    }
+}
+
+/// Who is called, for messages.
+pub(super) struct Callee<'a> {
+    /// Its name.
+    pub(super) name: &'a str,
+    /// Where it is declared.
+    pub(super) span: Span,
+    /// Whose top-level names its defaults see.
+    pub(super) source: SourceId,
+}
+
+impl<'a> Elab<'a> {
+    /// Gives every parameter a value. All mistakes of the call are reported; then nothing is returned.
+    pub(super) fn bind_args(
+        &mut self,
+        callee: &Callee<'a>,
+        params: &'a [Param],
+        given: Vec<Given<'a>>,
+        call: Span,
+    ) -> Option<Vec<Bound<'a>>> {
+        let mut slots: Vec<Option<Bound<'a>>> = params.iter().map(|_| None).collect();
+        let mut ok = true;
+        let mut next = 0;
+        for arg in given {
+            let index = match arg.name() {
+                Some(name) => params.iter().position(|p| p.name.text == name.text),
+                None => {
+                    // An axis argument is given by name only: `over = k`.
+                    let position = (next..params.len()).find(|&i| !params[i].over);
+                    next = position.map_or(params.len(), |p| p + 1);
+                    position
+                }
+            };
+            let Some(index) = index.or_else(|| over_argument(params, arg.name())) else {
+                ok = false;
+                self.no_such_argument(callee, params, &arg);
+                continue;
+            };
+            if let Some(first) = &slots[index] {
+                ok = false;
+                let d = Diagnostic::error(codes::DUPLICATE_ARGUMENT, arg.span(), format!("`{}` is given twice", params[index].name.text));
+                let d = d.origin(Role::Previous, first.span, "first given here");
+                self.report(d);
+                continue;
+            }
+            let span = arg.span();
+            let value = self.argument(&params[index], arg);
+            ok &= !matches!(value, Value::Invalid);
+            slots[index] = Some(Bound { value, span });
+        }
+        let mut missing: Vec<&Param> = vec![];
+        for (param, slot) in params.iter().zip(&mut slots) {
+            if slot.is_some() {
+                continue;
+            }
+            match &param.default {
+                Some(default) => {
+                    let value = self.default_value(callee, param, default);
+                    ok &= !matches!(value, Value::Invalid);
+                    *slot = Some(Bound { value, span: default.span });
+                }
+                None => missing.push(param),
+            }
+        }
+        if !missing.is_empty() {
+            let names: Vec<String> = missing.iter().map(|p| format!("`{}`", p.name.text)).collect();
+            let d = Diagnostic::error(codes::MISSING_ARGUMENT, call, format!("`{}` also needs {}", callee.name, names.join(" and ")));
+            let d = missing.iter().fold(d, |d, p| d.origin(Role::Declaration, p.span, "the parameter is declared here"));
+            self.report(d);
+            return None;
+        }
+        if ok { slots.into_iter().collect() } else { None }
+    }
+
+    fn argument(&mut self, param: &'a Param, arg: Given<'a>) -> Value<'a> {
+        let span = arg.span();
+        match arg {
+            Given::Written(arg) => self.typed_argument(param, &arg.value),
+            Given::Flowing(value, _) => self.check_param(param, value, span),
+        }
+    }
+
+    /// Evaluates an argument the way its parameter's type asks: words of a choice and axes are not values.
+    fn typed_argument(&mut self, param: &'a Param, e: &'a Expr) -> Value<'a> {
+        match param.ty.as_ref().map(|t| &t.kind) {
+            Some(TypeKind::Choice(words)) => self.choice(words, e),
+            Some(TypeKind::Scalar(element)) if element.name.text == "axis" => {
+                self.axis_set(e).map_or(Value::Invalid, Value::Axes)
+            }
+            _ if param.over => self.axis_set(e).map_or(Value::Invalid, Value::Axes),
+            _ => {
+                let value = self.expr(e);
+                self.check_param(param, value, e.span)
+            }
+        }
+    }
+
+    fn choice(&mut self, words: &'a [Name], e: &'a Expr) -> Value<'a> {
+        let word = match &e.kind {
+            ExprKind::Name(word) | ExprKind::Str(word) => Some(word.clone()),
+            _ => None,
+        };
+        // A parameter may be handed on: `padding = padding`.
+        if let Some(word) = &word
+            && let Some(Value::Text(handed)) = self.local(word)
+        {
+            return Value::Text(handed);
+        }
+        if let Some(word) = word.as_ref().filter(|w| words.iter().any(|c| c.text == **w)) {
+            return Value::Text(word.clone());
+        }
+        let list: Vec<String> = words.iter().map(|w| format!("`{}`", w.text)).collect();
+        let d = Diagnostic::error(codes::WRONG_TYPE, e.span, format!("one of {} is needed here", list.join(", ")));
+        let d = match word {
+            Some(text) => super::suggest::suggest(d, &Name { text, span: e.span }, words.iter().map(|w| w.text.as_str())),
+            None => d,
+        };
+        self.fail(d)
+    }
+
+    /// A default is evaluated where the definition stands, and may use the parameters before it.
+    fn default_value(&mut self, callee: &Callee<'a>, param: &'a Param, default: &'a Expr) -> Value<'a> {
+        let frame = self.new_frame(callee.source, callee.span, None, String::new());
+        self.frames.push(frame);
+        let value = self.typed_argument(param, default);
+        self.frames.pop();
+        value
+    }
+
+    /// Checks what a parameter's scalar type asks of its value; tensor types are checked once all arguments are bound.
+    fn check_param(&mut self, param: &'a Param, value: Value<'a>, span: Span) -> Value<'a> {
+        let Some(ty) = &param.ty else { return value };
+        let TypeKind::Scalar(element) = &ty.kind else { return value };
+        let wanted = match (element.name.text.as_str(), &value) {
+            (_, Value::Invalid) => return Value::Invalid,
+            ("int", _) => {
+                return match self.int(&value, span, &format!("`{}`", param.name.text)) {
+                    Some(_) => value,
+                    None => Value::Invalid,
+                };
+            }
+            ("bool", Value::Bool(_)) | ("text", Value::Text(_)) | ("axis", Value::Axes(_)) => return value,
+            ("float", Value::Num(_) | Value::Size(_)) => return value,
+            ("float", Value::Tensor(t)) if t.rank() == 0 => return value,
+            ("rate", Value::Num(_)) => return value,
+            ("rate", Value::Tensor(t)) if t.scalar => return value,
+            ("rate", Value::Closure(c)) if c.def.kind == nnc_grammar::ast::DefKind::Schedule => return value,
+            ("layer", Value::Instance(_)) | ("fn", Value::Def(_) | Value::Primitive(_)) => return value,
+            ("initializer", Value::Closure(c)) if c.def.kind == nnc_grammar::ast::DefKind::Initializer => return value,
+            // A class number: checked with the tensor types.
+            ("index", _) => return value,
+            ("bool", _) => "`true` or `false`",
+            ("text", _) => "a text",
+            ("axis", _) => "an axis",
+            ("float", _) => "a number",
+            ("rate", _) => "a number or a schedule",
+            ("layer", _) => "a layer",
+            ("fn", _) => "a function",
+            ("initializer", _) => "an initializer",
+            (other, _) => {
+                let d = Diagnostic::error(codes::UNKNOWN_NAME, ty.span, format!("there is no type `{other}`"));
+                let known = ["int", "bool", "float", "rate", "axis", "layer", "fn", "initializer", "text", "index"];
+                let d = super::suggest::suggest(d, &element.name, known.into_iter());
+                return self.fail(d);
+            }
+        };
+        let d = Diagnostic::error(codes::WRONG_TYPE, span, format!("`{}` must be {wanted}", param.name.text))
+            .label(format!("this is {}", value.kind()))
+            .origin(Role::Declaration, param.span, "the parameter is declared here");
+        self.fail(d)
+    }
+
+    fn no_such_argument(&mut self, callee: &Callee<'a>, params: &'a [Param], arg: &Given<'a>) {
+        let signature = format!("`{}` is declared here", callee.name);
+        let d = match arg.name() {
+            Some(name) => {
+                let d = Diagnostic::error(codes::UNKNOWN_ARGUMENT, name.span, format!("`{}` has no argument `{}`", callee.name, name.text));
+                super::suggest::suggest(d, name, params.iter().map(|p| p.name.text.as_str()))
+            }
+            None => {
+                let takes = match params.len() {
+                    0 => "no argument".to_owned(),
+                    1 => "one argument".to_owned(),
+                    n => format!("{n} arguments"),
+                };
+                Diagnostic::error(codes::TOO_MANY_ARGUMENTS, arg.span(), format!("`{}` takes {takes}", callee.name))
+                    .label("this one is too many")
+            }
+        };
+        self.report(d.origin(Role::Declaration, callee.span, signature));
+    }
+
+    /// The axes that an expression names.
+    pub(super) fn axis_set(&mut self, e: &'a Expr) -> Option<AxisSet> {
+        match &e.kind {
+            ExprKind::Rest => Some(self.frame().rest.clone()),
+            ExprKind::AllBut(names) => {
+                let names = names.iter().map(|n| self.known_axis(&n.text, n.span)).collect::<Option<Vec<_>>>();
+                names.map(AxisSet::AllBut)
+            }
+            ExprKind::Name(name) => {
+                let frame = self.frame();
+                match frame.locals.get(name) {
+                    Some(Local { value: Value::Axes(set), span, .. }) => {
+                        let (set, span) = (set.clone(), *span);
+                        self.usage.mark(span);
+                        Some(set)
+                    }
+                    None if name == "last" && !frame.dims.contains_key(name) => Some(AxisSet::Last),
+                    _ => self.known_axis(name, e.span).map(|n| AxisSet::Names(vec![n])),
+                }
+            }
+            ExprKind::List(items) => {
+                let mut names = vec![];
+                for item in items {
+                    match &item.kind {
+                        ExprKind::Name(name) => names.push(self.known_axis(name, item.span)?),
+                        _ => return self.no_axis(item),
+                    }
+                }
+                Some(AxisSet::Names(names))
+            }
+            _ => self.no_axis(e),
+        }
+    }
+
+    fn no_axis(&mut self, e: &'a Expr) -> Option<AxisSet> {
+        let d = Diagnostic::error(codes::WRONG_KIND, e.span, "the name of an axis is needed here");
+        self.report(d.help("write a name, a list of names, `last`, `..` or `all but NAME`"));
+        None
+    }
+
+    /// An axis name that is bound here.
+    fn known_axis(&mut self, name: &str, span: Span) -> Option<super::value::AxisName> {
+        let frame = self.frame();
+        if let Some(bound) = frame.dims.get(name) {
+            let at = bound.span;
+            self.usage.mark(at);
+            return Some(self.axis_name(name));
+        }
+        let mut known: Vec<String> = frame.dims.keys().cloned().collect();
+        known.sort_unstable();
+        let d = Diagnostic::error(codes::UNKNOWN_AXIS, span, format!("no axis is called `{name}` here"));
+        let name = Name { text: name.to_owned(), span };
+        let d = super::suggest::suggest(d, &name, known.iter().map(String::as_str));
+        let d = if d.fixes.is_empty() && !known.is_empty() { d.note(format!("axes named here: {}", known.join(", "))) } else { d };
+        self.report(d);
+        None
+    }
+}
+
+/// `over = k` reaches the parameter declared `over …`, whatever it is called.
+fn over_argument(params: &[Param], name: Option<&Name>) -> Option<usize> {
+    if name?.text == "over" { params.iter().position(|p| p.over) } else { None }
+}

@@ -1,0 +1,186 @@
+//! Statements of definition bodies.
+
+use super::Elab;
+use super::num::Num;
+use super::value::Value;
+use nnc_grammar::ast::{Block, Expr, ExprKind, Stmt, StmtKind, Target};
+use nnc_grammar::codes;
+use nnc_grammar::diagnostic::Diagnostic;
+
+impl<'a> Elab<'a> {
+    /// A body: its statements in order; its value is its last statement, if that is an expression.
+    pub(super) fn block(&mut self, block: &'a Block) -> Value<'a> {
+        let mut value = Value::Tuple(vec![]);
+        for stmt in &block.stmts {
+            if let StmtKind::Expr(e) = &stmt.kind {
+                value = self.expr(e);
+            } else {
+                self.statement(stmt);
+                if let StmtKind::Invalid(_) = stmt.kind {
+                    value = Value::Invalid;
+                }
+            }
+        }
+        value
+    }
+
+    /// A block inside a body: what it binds ends with it.
+    pub(super) fn inner_block(&mut self, block: &'a Block) -> Value<'a> {
+        let (locals, dims) = (self.frame().locals.clone(), self.frame().dims.clone());
+        let value = self.block(block);
+        // States updated inside keep their new values.
+        let mut after = std::mem::replace(&mut self.frame().locals, locals);
+        for (name, local) in &mut self.frame().locals {
+            if let Some(new) = after.remove(name) {
+                *local = new;
+            }
+        }
+        self.frame().dims = dims;
+        value
+    }
+
+    fn statement(&mut self, stmt: &'a Stmt) {
+        match &stmt.kind {
+            StmtKind::Bind { targets, value, form } => {
+                if let Some(form) = form {
+                    let d = Diagnostic::error(codes::MISPLACED, form.span, "a form can be given only to an output of `predict`");
+                    self.report(d);
+                }
+                self.bind_targets(targets, value);
+            }
+            StmtKind::Param { name, ty, init, condition } => self.param(name, ty, init, condition.as_ref()),
+            StmtKind::State { name, ty, init } => self.state(name, ty, init),
+            StmtKind::Update { name, value } => self.update(name, value),
+            StmtKind::Assert { condition, message } => self.assert(condition, message.as_ref()),
+            StmtKind::Invalid(names) => {
+                for name in names {
+                    self.bind(name, Value::Invalid, name.span);
+                    self.usage.mark(name.span);
+                }
+            }
+            StmtKind::Var { .. } | StmtKind::Yield(_) => {
+                self.unsupported(stmt.span, "`var` and `yield`");
+            }
+            StmtKind::Expr(e) => {
+                self.expr(e);
+            }
+            StmtKind::Setting { name, .. } => {
+                let d = Diagnostic::error(codes::MISPLACED, name.span, format!("`{}` is written as a setting, and a body has none", name.text));
+                self.report(d.help(format!("bind a value by `{} = …`", name.text)));
+            }
+            StmtKind::Loss { .. }
+            | StmtKind::Metric { .. }
+            | StmtKind::Optimize { .. }
+            | StmtKind::Freeze { .. }
+            | StmtKind::Keep { .. }
+            | StmtKind::Stop { .. }
+            | StmtKind::Then
+            | StmtKind::Every { .. }
+            | StmtKind::Init { .. } => {
+                self.report(Diagnostic::error(codes::MISPLACED, stmt.span, "this line belongs in a `train` block"));
+            }
+            StmtKind::Fit { .. } => {
+                self.report(Diagnostic::error(codes::MISPLACED, stmt.span, "`fit` belongs in a `data` block"));
+            }
+        }
+    }
+
+    /// `name = e`, `name: type = e`, `a, b = e`
+    pub(super) fn bind_targets(&mut self, targets: &'a [Target], e: &'a Expr) {
+        let value = self.expr(e);
+        if let ([target], Value::Instance(instance)) = (targets, &value)
+            && matches!(e.kind, ExprKind::Call { .. })
+            && instance.span == e.span
+        {
+            self.name_instance(instance, &target.name);
+        }
+        let values = match (targets, value) {
+            ([_], value) => vec![value],
+            (_, Value::Invalid) => vec![Value::Invalid; targets.len()],
+            (_, Value::Tuple(values)) if values.len() == targets.len() => values,
+            (_, other) => {
+                let n = targets.len();
+                let d = Diagnostic::error(codes::WRONG_TYPE, e.span, format!("{n} names are bound, and this is {}", other.kind()));
+                self.report(d);
+                vec![Value::Invalid; n]
+            }
+        };
+        for (target, value) in targets.iter().zip(values) {
+            let value = match &target.ty {
+                Some(ty) => self.bind_type(ty, value, e.span, &target.name.text).unwrap_or(Value::Invalid),
+                None => value,
+            };
+            if matches!(value, Value::Invalid) {
+                self.usage.mark(target.name.span);
+            }
+            self.usage.declare(&target.name, "value");
+            self.bind(&target.name, value, e.span);
+        }
+    }
+
+    /// `assert c % 8 == 0 : "…"`
+    fn assert(&mut self, condition: &'a Expr, message: Option<&'a Expr>) {
+        match self.expr(condition) {
+            Value::Bool(true) | Value::Invalid => {}
+            Value::Bool(false) => {
+                let text = match message.map(|m| (m, self.expr(m))) {
+                    Some((_, Value::Text(text))) => self.interpolate(&text),
+                    _ => "the assertion is false".into(),
+                };
+                self.report(Diagnostic::error(codes::ASSERTION, condition.span, text).label("this does not hold"));
+            }
+            other => {
+                self.wrong_kind(&other, condition.span, "a condition known before the program runs");
+            }
+        }
+    }
+
+    /// `{name}` in a message shows the value of the name.
+    fn interpolate(&mut self, text: &str) -> String {
+        let mut out = String::new();
+        let mut rest = text;
+        while let Some((before, after)) = rest.split_once('{') {
+            out.push_str(before);
+            match after.split_once('}') {
+                Some((name, tail)) => {
+                    match self.local(name.trim()) {
+                        Some(Value::Num(n)) => out.push_str(&n.to_string()),
+                        Some(Value::Size(d)) => out.push_str(&d.to_string()),
+                        _ => out.push_str(&format!("{{{name}}}")),
+                    }
+                    rest = tail;
+                }
+                None => {
+                    out.push('{');
+                    rest = after;
+                }
+            }
+        }
+        out.push_str(rest);
+        out
+    }
+
+    /// A whole number setting of at least `least`.
+    pub(super) fn count_setting(&mut self, value: &'a Expr, what: &str, least: i64) -> Option<usize> {
+        let n = self.expr(value);
+        self.count(&n, value.span, what, least)
+    }
+
+    /// A share between 0 and 1, 1 excluded.
+    pub(super) fn share(&mut self, value: &Value<'a>, span: nnc_grammar::span::Span, what: &str) -> Option<f64> {
+        match value {
+            Value::Num(n) if n.compare(&Num::int(0)).is_some_and(|o| o.is_ge()) && n.compare(&Num::int(1)).is_some_and(|o| o.is_lt()) => {
+                Some(n.to_f64())
+            }
+            Value::Num(n) => {
+                let d = Diagnostic::error(codes::OUT_OF_RANGE, span, format!("{what} must lie between 0 and 1")).label(format!("this is {n}"));
+                self.report(d);
+                None
+            }
+            other => {
+                self.wrong_kind(other, span, "a number");
+                None
+            }
+        }
+    }
+}

@@ -1,0 +1,147 @@
+//! Calls and pipes: definitions are instantiated where they are applied.
+
+use super::Elab;
+use super::args::{Callee, Given};
+use super::value::{Bound, Closure, Value};
+use nnc_grammar::ast::{Arg, Def, DefKind, Expr, ExprKind, Name};
+use nnc_grammar::codes;
+use nnc_grammar::diagnostic::{Diagnostic, Role};
+use nnc_grammar::span::Span;
+use std::rc::Rc;
+
+/// Definitions inside definitions beyond this many are taken as endless.
+const DEEPEST: usize = 64;
+
+impl<'a> Elab<'a> {
+    /// `f(a, b)`
+    pub(super) fn call(&mut self, e: &'a Expr, callee: &'a Expr, args: &'a [Arg]) -> Value<'a> {
+        let value = self.expr(callee);
+        let given = args.iter().map(Given::Written).collect();
+        match value {
+            Value::Def(def) if def.kind == DefKind::Layer => self.construct(def, given, e.span),
+            other => self.apply_value(other, given, e.span, callee.span),
+        }
+    }
+
+    /// `x |> stage as name`
+    pub(super) fn pipe(&mut self, e: &'a Expr, input: &'a Expr, stage: &'a Expr, name: Option<&'a Name>) -> Value<'a> {
+        let flowing = self.expr(input);
+        if let ExprKind::Rearrange(r) = &stage.kind {
+            return self.rearrange(flowing, input.span, r, stage.span);
+        }
+        let (head, args): (&'a Expr, &'a [Arg]) = match &stage.kind {
+            ExprKind::Call { callee, args } => (callee, args),
+            _ => (stage, &[]),
+        };
+        let mut value = self.expr(head);
+        let mut given = vec![Given::Flowing(flowing, input.span)];
+        match value {
+            Value::Def(def) if def.kind == DefKind::Layer => {
+                // `x |> L(a)`: the call's arguments make the layer.
+                value = self.construct(def, args.iter().map(Given::Written).collect(), stage.span);
+            }
+            _ => given.extend(args.iter().map(Given::Written)),
+        }
+        if let Some(name) = name {
+            match &value {
+                Value::Instance(instance) => self.name_instance(instance, name),
+                Value::Invalid => {}
+                _ => {
+                    let d = Diagnostic::error(codes::MISPLACED, name.span, "only a layer has a path step")
+                        .label("`as` names the step of a layer in paths")
+                        .help(format!("bind the value instead: `{} = …`", name.text));
+                    self.report(d);
+                }
+            }
+        }
+        self.apply_value(value, given, e.span, head.span)
+    }
+
+    fn apply_value(&mut self, value: Value<'a>, given: Vec<Given<'a>>, call: Span, callee: Span) -> Value<'a> {
+        match value {
+            Value::Instance(instance) => self.apply_instance(&instance, given, call),
+            Value::Primitive(name) => self.primitive(name, given, call),
+            Value::Def(def) => match def.kind {
+                DefKind::Fn | DefKind::Loss | DefKind::Metric => self.apply_plain(def, given, call),
+                DefKind::Model => self.apply_model(def, given, call),
+                DefKind::Layer => self.construct(def, given, call),
+                DefKind::Optimizer | DefKind::Schedule | DefKind::Initializer => self.close(def, given, call),
+            },
+            Value::Invalid => {
+                // The arguments may hold mistakes of their own.
+                for arg in given {
+                    if let Given::Written(arg) = arg {
+                        self.expr(&arg.value);
+                    }
+                }
+                Value::Invalid
+            }
+            other => self.wrong_kind(&other, callee, "something that can be called"),
+        }
+    }
+
+    /// An initializer, a schedule or an optimizer with its settings.
+    fn close(&mut self, def: &'a Def, given: Vec<Given<'a>>, call: Span) -> Value<'a> {
+        let params = if def.kind == DefKind::Schedule && !def.two_lists { &def.inputs } else { &def.settings };
+        match self.bind_args(&callee_of(def), params, given, call) {
+            Some(settings) => Value::Closure(Rc::new(Closure { def, settings })),
+            None => Value::Invalid,
+        }
+    }
+
+    fn apply_plain(&mut self, def: &'a Def, given: Vec<Given<'a>>, call: Span) -> Value<'a> {
+        let Some(inputs) = self.bind_args(&callee_of(def), &def.inputs, given, call) else { return Value::Invalid };
+        let path = self.frame().path.clone();
+        self.instantiate(def, &[], inputs, call, path, |_| {})
+    }
+
+    /// Applies a definition: a frame of its own, its parameters as locals, its signature checked, its body evaluated, its
+    /// result checked and handed to the caller. `prepare` may bind what only this kind of definition sees.
+    pub(super) fn instantiate(
+        &mut self,
+        def: &'a Def,
+        settings: &[Bound<'a>],
+        inputs: Vec<Bound<'a>>,
+        call: Span,
+        path: String,
+        prepare: impl FnOnce(&mut Self),
+    ) -> Value<'a> {
+        if self.frames.len() >= DEEPEST {
+            return self.endless(def, call);
+        }
+        self.instantiated.insert(def.name.span);
+        let steps = self.steps_of(def);
+        let mut frame = self.new_frame(def.name.span.source, call, Some(def), path);
+        frame.steps = steps;
+        self.frames.push(frame);
+        for (param, bound) in def.settings.iter().zip(settings) {
+            self.usage.declare(&param.name, "parameter");
+            self.bind(&param.name, bound.value.clone(), bound.span);
+        }
+        prepare(self);
+        let value = if self.bind_inputs(def, inputs) {
+            let value = self.block(&def.body);
+            self.result(def, value)
+        } else {
+            Value::Invalid
+        };
+        self.frames.pop();
+        value
+    }
+
+    fn endless(&mut self, def: &'a Def, call: Span) -> Value<'a> {
+        let chain: Vec<&str> = self.frames.iter().filter_map(|f| f.def).map(|d| d.name.text.as_str()).collect();
+        let shown: Vec<&str> = chain.iter().rev().take(6).rev().copied().collect();
+        let d = Diagnostic::error(codes::RECURSION, call, format!("`{}` contains itself without end", def.name.text))
+            .label(format!("more than {DEEPEST} definitions inside each other"))
+            .origin(Role::Declaration, def.name.span, "declared here")
+            .note(format!("the innermost: … → {} → {}", shown.join(" → "), def.name.text))
+            .help("stop it by an `if` whose condition is known before the program runs");
+        self.fail(d)
+    }
+}
+
+/// A definition as somebody who is called.
+pub(super) fn callee_of(def: &Def) -> Callee<'_> {
+    Callee { name: &def.name.text, span: def.name.span, source: def.name.span.source }
+}

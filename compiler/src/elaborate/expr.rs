@@ -1,0 +1,186 @@
+//! Expressions.
+
+use super::num::Num;
+use super::value::{AxisSet, Value};
+use super::{Elab, names};
+use nnc_grammar::ast::{BinaryOp, Block, Expr, ExprKind, Name, UnaryOp};
+use nnc_grammar::codes;
+use nnc_grammar::diagnostic::Diagnostic;
+use nnc_grammar::span::Span;
+
+impl<'a> Elab<'a> {
+    /// What an expression denotes.
+    pub(super) fn expr(&mut self, e: &'a Expr) -> Value<'a> {
+        match &e.kind {
+            ExprKind::Number(text) => match Num::parse(text) {
+                Ok(n) => Value::Num(n),
+                Err(why) => self.fail(Diagnostic::error(codes::BAD_NUMBER, e.span, "this number cannot be used").label(why)),
+            },
+            ExprKind::Str(text) => Value::Text(text.clone()),
+            ExprKind::Bool(b) => Value::Bool(*b),
+            ExprKind::Name(name) => self.name(name, e.span),
+            ExprKind::Rest | ExprKind::AllBut(_) => self.axis_set(e).map_or(Value::Invalid, Value::Axes),
+            ExprKind::Member(base, member) => self.member(base, member, e.span),
+            ExprKind::Call { callee, args } => self.call(e, callee, args),
+            ExprKind::Index { base, items } => self.index(e, base, items),
+            ExprKind::Unary(op, operand) => self.unary(*op, operand, e.span),
+            ExprKind::Binary(op, a, b) => self.binary_expr(*op, a, b, e.span),
+            ExprKind::Pipe { input, stage, name } => self.pipe(e, input, stage, name.as_ref()),
+            ExprKind::If { condition, then, otherwise } => self.conditional(condition, then, otherwise.as_ref()),
+            ExprKind::Rearrange(_) => {
+                let what = "`rearrange` needs something to rearrange";
+                let d = Diagnostic::error(codes::MISSING_ARGUMENT, e.span, what).help("write `x |> rearrange [..] -> [..]`");
+                self.fail(d)
+            }
+            ExprKind::List(items) => Value::List(items.iter().map(|i| self.expr(i)).collect()),
+            ExprKind::Tuple(items) => Value::Tuple(items.iter().map(|i| self.expr(i)).collect()),
+            ExprKind::Scan(_) => self.unsupported(e.span, "`scan`"),
+            ExprKind::Repeat { .. } => self.unsupported(e.span, "`repeat`"),
+            ExprKind::Fresh(_) => self.unsupported(e.span, "`fresh`"),
+            ExprKind::Invalid => Value::Invalid,
+        }
+    }
+
+    /// What a name denotes here.
+    pub(super) fn name(&mut self, name: &str, span: Span) -> Value<'a> {
+        if let Some(value) = self.local(name) {
+            if matches!(value, Value::Tensor(_)) && self.frame().graph != self.graph_number {
+                let d = Diagnostic::error(codes::NOT_CONSTANT, span, "an initial value cannot depend on a value of the step");
+                return self.fail(d.label(format!("`{name}` is known only while the program runs")));
+            }
+            return value;
+        }
+        let source = self.frame().source;
+        if let Some(value) = self.item(source, name) {
+            return value;
+        }
+        match name {
+            "pi" => return Value::Num(Num::Float(std::f64::consts::PI)),
+            "training" => return Value::Bool(self.mode == super::Mode::Train),
+            "last" => return Value::Axes(AxisSet::Last),
+            _ => {}
+        }
+        if let Some(primitive) = super::primitives::lookup(name) {
+            return Value::Primitive(primitive);
+        }
+        self.unknown_name(name, span)
+    }
+
+    fn unknown_name(&mut self, name: &str, span: Span) -> Value<'a> {
+        let source = self.frame().source;
+        let items = self.items;
+        let frame = self.frame();
+        let mut known: Vec<String> = frame.locals.keys().chain(frame.dims.keys()).cloned().collect();
+        known.extend(items.names(source).map(str::to_owned));
+        known.extend(super::primitives::names().map(str::to_owned));
+        let name = Name { text: name.to_owned(), span };
+        let d = Diagnostic::error(codes::UNKNOWN_NAME, span, format!("nothing here is called `{}`", name.text));
+        // Hash maps have no order of their own; the nearest name must not depend on it.
+        known.sort_unstable();
+        let d = super::suggest::suggest(d, &name, known.iter().map(String::as_str));
+        let d = match super::names::foreign(&name.text) {
+            Some(ours) if d.fixes.is_empty() => d.help(format!("other systems call it so; here it is {ours}")),
+            _ => d,
+        };
+        self.fail(d)
+    }
+
+    fn member(&mut self, base: &'a Expr, member: &Name, span: Span) -> Value<'a> {
+        if let ExprKind::Name(data) = &base.kind
+            && let Some(value) = self.field_of(data, member)
+        {
+            return value;
+        }
+        self.unsupported(span, "a value inside a layer or model")
+    }
+
+    fn unary(&mut self, op: UnaryOp, operand: &'a Expr, span: Span) -> Value<'a> {
+        let value = self.expr(operand);
+        match (op, value) {
+            (_, Value::Invalid) => Value::Invalid,
+            (UnaryOp::Neg, Value::Num(n)) => Value::Num(n.neg()),
+            (UnaryOp::Not, Value::Bool(b)) => Value::Bool(!b),
+            (UnaryOp::Neg, v) => self.elementwise(&crate::ops::unary::NEG, vec![(v, operand.span)], span),
+            (UnaryOp::Not, v) => self.elementwise(&crate::ops::logic::NOT, vec![(v, operand.span)], span),
+        }
+    }
+
+    fn binary_expr(&mut self, op: BinaryOp, a: &'a Expr, b: &'a Expr, span: Span) -> Value<'a> {
+        let left = self.expr(a);
+        let right = self.expr(b);
+        self.binary(op, (left, a.span), (right, b.span), span)
+    }
+
+    /// `if`: the condition is known now, and only the branch that is taken is elaborated.
+    fn conditional(&mut self, condition: &'a Expr, then: &'a Block, otherwise: Option<&'a Block>) -> Value<'a> {
+        let taken = match self.expr(condition) {
+            Value::Bool(b) => b,
+            Value::Invalid => return Value::Invalid,
+            other => {
+                let d = Diagnostic::error(codes::NOT_CONSTANT, condition.span, "the condition must be known before the program runs")
+                    .label(format!("this is {}", other.kind()))
+                    .help("write `where(condition, a, b)` to choose element by element");
+                return self.fail(d);
+            }
+        };
+        let (block, other) = if taken { (Some(then), otherwise) } else { (otherwise, Some(then)) };
+        // The other branch may be the only user of a name.
+        if let Some(other) = other {
+            names::visit_block(other, &mut |name| {
+                self.local(name);
+            });
+        }
+        match block {
+            None => Value::Tuple(vec![]),
+            Some(block) => self.inner_block(block),
+        }
+    }
+
+    /// Reports a value of the wrong kind.
+    pub(super) fn wrong_kind(&mut self, value: &Value<'a>, span: Span, wanted: &str) -> Value<'a> {
+        if matches!(value, Value::Invalid) {
+            return Value::Invalid;
+        }
+        let d = Diagnostic::error(codes::WRONG_KIND, span, format!("{wanted} is needed here"));
+        let d = d.label(format!("this is {}", value.kind()));
+        self.fail(match value {
+            Value::Instance(i) => d.help(format!("apply the layer to a value: `x |> {}(..)`", i.def.name.text)),
+            Value::Def(def) if matches!(def.kind, nnc_grammar::ast::DefKind::Layer) => {
+                d.help(format!("apply the layer to a value: `x |> {}(..)`", def.name.text))
+            }
+            Value::Tuple(v) if v.is_empty() => d.note("a block has a value only if its last statement is an expression"),
+            _ => d,
+        })
+    }
+
+    /// A whole number known now.
+    pub(super) fn int(&mut self, value: &Value<'a>, span: Span, what: &str) -> Option<i64> {
+        let d = match value {
+            Value::Num(n) => match n.as_int() {
+                Some(n) => return Some(n),
+                None => Diagnostic::error(codes::NOT_WHOLE, span, format!("{what} must be a whole number"))
+                    .label(format!("this is {n}"))
+                    .help("`floor(a / b)` and `ceil(a / b)` make whole numbers"),
+            },
+            Value::Size(d) => Diagnostic::error(codes::NOT_CONSTANT, span, format!("{what} must be known before the program runs"))
+                .label(format!("`{d}` is known only then")),
+            Value::Invalid => return None,
+            other => Diagnostic::error(codes::WRONG_TYPE, span, format!("{what} must be a whole number"))
+                .label(format!("this is {}", other.kind())),
+        };
+        self.report(d);
+        None
+    }
+
+    /// A whole number of at least `least`, known now.
+    pub(super) fn count(&mut self, value: &Value<'a>, span: Span, what: &str, least: i64) -> Option<usize> {
+        let n = self.int(value, span, what)?;
+        if n < least || n > i64::from(i32::MAX) {
+            let d = Diagnostic::error(codes::OUT_OF_RANGE, span, format!("{what} must be at least {least}"));
+            let d = d.label(format!("this is {n}"));
+            self.report(if n < least { d } else { d.note(format!("and at most {}", i32::MAX)) });
+            return None;
+        }
+        usize::try_from(n).ok()
+    }
+}

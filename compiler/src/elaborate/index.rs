@@ -1,0 +1,216 @@
+//! Indexing: `x[.., new]`, `z[time = 3]`, `z[time = 0..8]`, `r[t - n]` of a schedule.
+
+use super::Elab;
+use super::value::{Axis, Tensor, Value};
+use crate::ir::dim::Dim;
+use nnc_grammar::ast::{Expr, ExprKind, IndexItem, Name};
+use nnc_grammar::codes;
+use nnc_grammar::diagnostic::Diagnostic;
+use nnc_grammar::span::Span;
+
+/// What happens to one axis.
+enum Step {
+    Keep(usize),
+    New,
+    Take(usize, usize),
+    Part(usize, usize, usize),
+}
+
+impl<'a> Elab<'a> {
+    /// `base[items]`
+    pub(super) fn index(&mut self, e: &'a Expr, base: &'a Expr, items: &'a [IndexItem]) -> Value<'a> {
+        match self.expr(base) {
+            Value::Tensor(t) if t.scalar => self.rate_elsewhere(Value::Tensor(t), items, e.span),
+            Value::Tensor(t) => {
+                let Some(steps) = self.index_steps(&t, items, e.span) else { return Value::Invalid };
+                self.take(t, steps, e.span)
+            }
+            rate @ (Value::Num(_) | Value::Closure(_)) => self.rate_elsewhere(rate, items, e.span),
+            Value::List(list) => match items {
+                [IndexItem::At(at)] => {
+                    let value = self.expr(at);
+                    let Some(i) = self.int(&value, at.span, "a place in a list") else { return Value::Invalid };
+                    let place = if i < 0 { i + list.len() as i64 } else { i };
+                    match usize::try_from(place).ok().and_then(|p| list.get(p).cloned()) {
+                        Some(value) => value,
+                        None => self.fail(Diagnostic::error(codes::OUT_OF_RANGE, at.span, format!("the list has {} places", list.len()))),
+                    }
+                }
+                _ => self.fail(Diagnostic::error(codes::WRONG_KIND, e.span, "a list is indexed by one number")),
+            },
+            Value::Invalid => Value::Invalid,
+            other => self.wrong_kind(&other, base.span, "a tensor"),
+        }
+    }
+
+    fn index_steps(&mut self, t: &Tensor, items: &'a [IndexItem], span: Span) -> Option<Vec<Step>> {
+        let by_name = |item: &IndexItem| matches!(item, IndexItem::Axis(..) | IndexItem::Range(..));
+        // Items by name pick their axes out; the others are taken by place.
+        if items.iter().any(by_name) {
+            let mut steps: Vec<Step> = (0..t.rank()).map(Step::Keep).collect();
+            for item in items {
+                match item {
+                    IndexItem::Axis(name, at) => {
+                        let axis = self.named_place(t, name)?;
+                        steps[axis] = Step::Take(axis, self.place_in(&t.axes[axis], at)?);
+                    }
+                    IndexItem::Range(name, from, to) => {
+                        let axis = self.named_place(t, name)?;
+                        steps[axis] = self.range(&t.axes[axis], axis, from.as_ref(), to.as_ref(), name.span)?;
+                    }
+                    IndexItem::Rest(_) => {}
+                    IndexItem::New(at) => {
+                        self.report(Diagnostic::error(codes::MISPLACED, *at, "`new` is given by place, not beside named items"));
+                        return None;
+                    }
+                    IndexItem::At(e) => {
+                        self.report(Diagnostic::error(codes::MISPLACED, e.span, "items by place and by name do not mix"));
+                        return None;
+                    }
+                }
+            }
+            return Some(steps);
+        }
+        let taken = items.iter().filter(|i| matches!(i, IndexItem::At(_))).count();
+        let rests = items.iter().filter(|i| matches!(i, IndexItem::Rest(_))).count();
+        if rests > 1 || taken > t.rank() || (rests == 0 && taken != t.rank()) {
+            let d = Diagnostic::error(codes::WRONG_RANK, span, format!("{taken} items index {} axes", t.rank()))
+                .label(format!("this is {}", t.show()))
+                .help("`..` stands for the axes in between");
+            self.report(d);
+            return None;
+        }
+        let mut steps = vec![];
+        let mut axis = 0;
+        for item in items {
+            match item {
+                IndexItem::Rest(_) => {
+                    for _ in 0..t.rank() - taken {
+                        steps.push(Step::Keep(axis));
+                        axis += 1;
+                    }
+                }
+                IndexItem::New(_) => steps.push(Step::New),
+                IndexItem::At(e) => {
+                    steps.push(self.item_by_place(t, axis, e)?);
+                    axis += 1;
+                }
+                IndexItem::Axis(..) | IndexItem::Range(..) => {}
+            }
+        }
+        Some(steps)
+    }
+
+    fn item_by_place(&mut self, t: &Tensor, axis: usize, e: &'a Expr) -> Option<Step> {
+        if let ExprKind::Name(name) = &e.kind
+            && let Some(bound) = self.frame().dims.get(name).map(|d| d.span)
+        {
+            self.usage.mark(bound);
+            let wanted = self.axis_name(name);
+            if t.axes[axis].name.as_ref() == Some(&wanted) {
+                return Some(Step::Keep(axis));
+            }
+            let d = Diagnostic::error(codes::AXIS_MISMATCH, e.span, format!("`{name}` is not the axis in this place"));
+            self.report(d.label(format!("this is {}", t.show())));
+            return None;
+        }
+        Some(Step::Take(axis, self.place_in(&t.axes[axis], e)?))
+    }
+
+    fn named_place(&mut self, t: &Tensor, name: &Name) -> Option<usize> {
+        if let Some(bound) = self.frame().dims.get(&name.text).map(|d| d.span) {
+            self.usage.mark(bound);
+        }
+        let wanted = self.axis_name(&name.text);
+        self.place(t, &wanted, name.span)
+    }
+
+    /// A constant index of an axis; negative ones count from the end.
+    fn place_in(&mut self, axis: &Axis, e: &'a Expr) -> Option<usize> {
+        let value = self.expr(e);
+        if let Value::Tensor(_) = value {
+            self.unsupported(e.span, "an index known only at run time");
+            return None;
+        }
+        let i = self.int(&value, e.span, "an index")?;
+        self.from_end(axis, i, e.span, false)
+    }
+
+    fn from_end(&mut self, axis: &Axis, i: i64, span: Span, end: bool) -> Option<usize> {
+        let size = axis.size.as_constant();
+        let place = match (i < 0, size) {
+            (false, _) => Some(i),
+            (true, Some(n)) => Some(n + i),
+            (true, None) => None,
+        };
+        let fits = place.is_some_and(|p| p >= 0 && size.is_none_or(|n| if end { p <= n } else { p < n }));
+        // Of a free size only its start is a place for every value.
+        if !fits || (size.is_none() && !(end && i == 0)) {
+            let d = match size {
+                Some(n) => Diagnostic::error(codes::OUT_OF_RANGE, span, format!("{i} lies outside an axis of {n}")),
+                None => Diagnostic::error(codes::NOT_CONSTANT, span, format!("places of `{}` are known only when the program runs", axis.size)),
+            };
+            self.report(super::signature::explain_axes(d, std::iter::once(axis)));
+            return None;
+        }
+        place.and_then(|p| usize::try_from(p).ok())
+    }
+
+    fn range(&mut self, axis: &Axis, place: usize, from: Option<&'a Expr>, to: Option<&'a Expr>, span: Span) -> Option<Step> {
+        if from.is_none() && to.is_none() {
+            return Some(Step::Keep(place));
+        }
+        let end = |this: &mut Self, e: Option<&'a Expr>, default: Option<i64>| match e {
+            Some(e) => {
+                let value = this.expr(e);
+                let i = this.int(&value, e.span, "the end of a range")?;
+                this.from_end(axis, i, e.span, true)
+            }
+            None => default.and_then(|d| usize::try_from(d).ok()),
+        };
+        let start = end(self, from, Some(0))?;
+        let stop = end(self, to, axis.size.as_constant())?;
+        if stop < start {
+            self.report(Diagnostic::error(codes::OUT_OF_RANGE, span, format!("the range {start}..{stop} is empty backwards")));
+            return None;
+        }
+        Some(Step::Part(place, start, stop - start))
+    }
+
+    fn take(&mut self, t: Tensor, steps: Vec<Step>, span: Span) -> Value<'a> {
+        self.here(span);
+        let handle = self.b.clone();
+        let mut x = handle.val(t.node);
+        let mut axes = vec![];
+        for step in steps {
+            match step {
+                Step::Keep(i) => axes.push(t.axes[i].clone()),
+                Step::New => axes.push(Axis { stretch: true, ..Axis::of(Dim::constant(1)) }),
+                Step::Take(i, place) => x = x.slice(i, place, Dim::constant(1)),
+                Step::Part(i, start, len) => {
+                    x = x.slice(i, start, Dim::from(len));
+                    axes.push(Axis { name: None, from: None, size: Dim::from(len), stretch: false });
+                }
+            }
+        }
+        let node = x.reshape(axes.iter().map(|a| a.size.clone()).collect()).value;
+        Value::Tensor(Tensor { node, axes, ..t })
+    }
+
+    /// `r[e]`: a rate at another time.
+    fn rate_elsewhere(&mut self, rate: Value<'a>, items: &'a [IndexItem], span: Span) -> Value<'a> {
+        let [IndexItem::At(at)] = items else {
+            return self.fail(Diagnostic::error(codes::WRONG_KIND, span, "a rate is evaluated at one time: `r[t - n]`"));
+        };
+        let time = self.expr(at);
+        if matches!(time, Value::Invalid) {
+            return Value::Invalid;
+        }
+        match rate {
+            Value::Closure(schedule) if schedule.def.kind == nnc_grammar::ast::DefKind::Schedule => self.rate_at(&schedule, time),
+            // A constant rate is the same at any time.
+            number @ (Value::Num(_) | Value::Tensor(_)) => number,
+            other => self.wrong_kind(&other, span, "a rate"),
+        }
+    }
+}

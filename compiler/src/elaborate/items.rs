@@ -1,0 +1,239 @@
+//! What the texts declare at their top level: the file's items, those it takes from other files, and the library's.
+
+use super::Sink;
+use crate::world::World;
+use nnc_grammar::ast::{Block, Def, Expr, File, ItemKind, Name, Param};
+use nnc_grammar::codes;
+use nnc_grammar::diagnostic::{Diagnostic, Role};
+use nnc_grammar::span::{SourceId, Sources, Span};
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+/// A top-level thing by reference to its syntax.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Item<'a> {
+    /// A definition.
+    Def(&'a Def),
+    /// A constant.
+    Const(&'a Name, &'a Expr),
+    /// An option.
+    Option(&'a Name, &'a Expr),
+    /// A data block.
+    Data(&'a Name, &'a Block),
+    /// Something that could not be parsed.
+    Invalid(Span),
+}
+
+impl Item<'_> {
+    /// Where its name is written.
+    pub(super) fn span(&self) -> Span {
+        match self {
+            Item::Def(d) => d.name.span,
+            Item::Const(n, _) | Item::Option(n, _) | Item::Data(n, _) => n.span,
+            Item::Invalid(span) => *span,
+        }
+    }
+}
+
+/// A `predict` block.
+pub(super) struct Predict<'a> {
+    pub(super) name: Option<&'a Name>,
+    pub(super) inputs: &'a [Param],
+    pub(super) on: Option<&'a Name>,
+    pub(super) body: &'a Block,
+    pub(super) span: Span,
+}
+
+/// A `train` block.
+pub(super) struct Train<'a> {
+    pub(super) on: &'a [Name],
+    pub(super) body: &'a Block,
+    pub(super) span: Span,
+}
+
+/// All items of a compilation.
+pub(super) struct Items<'a> {
+    /// By source: the names that its text may use besides the library's.
+    by_source: HashMap<SourceId, BTreeMap<&'a str, Item<'a>>>,
+    library: BTreeMap<&'a str, Item<'a>>,
+    library_sources: HashSet<SourceId>,
+    /// The main file's settings.
+    pub(super) settings: Vec<(&'a Name, &'a Expr)>,
+    /// The main file's train blocks.
+    pub(super) train: Vec<Train<'a>>,
+    /// The main file's predict blocks.
+    pub(super) predict: Vec<Predict<'a>>,
+    /// The main source.
+    pub(super) main: SourceId,
+}
+
+impl<'a> Items<'a> {
+    /// What `name` means at the top level of `source`: its own items first, then the library's.
+    pub(super) fn lookup(&self, source: SourceId, name: &str) -> Option<Item<'a>> {
+        self.by_source.get(&source).and_then(|m| m.get(name)).or_else(|| self.library.get(name)).copied()
+    }
+
+    /// Whether a source belongs to the library.
+    pub(super) fn is_library(&self, source: SourceId) -> bool {
+        self.library_sources.contains(&source)
+    }
+
+    /// The names visible from a source.
+    pub(super) fn names(&self, source: SourceId) -> impl Iterator<Item = &'a str> + '_ {
+        let own = self.by_source.get(&source).into_iter().flat_map(|m| m.keys().copied());
+        own.chain(self.library.keys().copied())
+    }
+
+    /// The items that a source of the user declares itself.
+    pub(super) fn own(&self, source: SourceId) -> impl Iterator<Item = (&'a str, Item<'a>)> + '_ {
+        let all = self.by_source.get(&source).into_iter().flatten();
+        all.map(|(n, i)| (*n, *i)).filter(move |(_, i)| i.span().source == source)
+    }
+
+    /// The user's sources.
+    pub(super) fn user_sources(&self) -> impl Iterator<Item = SourceId> + '_ {
+        self.by_source.keys().copied()
+    }
+}
+
+/// The parsed texts that the items borrow from.
+pub(super) struct Parsed {
+    /// All texts.
+    pub(super) sources: Sources,
+    /// The main file first, then used files, then the library.
+    pub(super) files: Vec<ParsedFile>,
+}
+
+/// One parsed text.
+pub(super) struct ParsedFile {
+    /// Its tree.
+    pub(super) file: File,
+    /// Whether it belongs to the library.
+    pub(super) library: bool,
+    /// What each `use` line of it resolved to, in order.
+    pub(super) uses: Vec<Option<SourceId>>,
+}
+
+/// Parses the main file, every file it uses, and the library.
+pub(super) fn parse_all(world: &dyn World, library: &[(&str, &str)], file: (&str, &str), sink: &mut Sink) -> Parsed {
+    let mut sources = Sources::new();
+    let mut files: Vec<ParsedFile> = Vec::new();
+    let mut known: HashMap<String, SourceId> = HashMap::new();
+    let main = sources.add(file.0, file.1);
+    known.insert(file.0.to_owned(), main);
+    let mut queue = vec![main];
+    while let Some(id) = queue.pop() {
+        let (file, diagnostics) = nnc_grammar::parse::parse(&sources, id);
+        sink.extend(diagnostics);
+        let from = sources.get(id).map(|s| s.name.clone()).unwrap_or_default();
+        let mut uses = Vec::new();
+        for item in &file.items {
+            let ItemKind::Use { path, path_span, .. } = &item.kind else { continue };
+            match world.source(&from, path) {
+                Ok((name, text)) => {
+                    let id = *known.entry(name.clone()).or_insert_with(|| {
+                        let id = sources.add(name, text);
+                        queue.push(id);
+                        id
+                    });
+                    uses.push(Some(id));
+                }
+                Err(why) => {
+                    sink.push(Diagnostic::error(codes::FILE, *path_span, format!("cannot read `{path}`")).label(why));
+                    uses.push(None);
+                }
+            }
+        }
+        files.push(ParsedFile { file, library: false, uses });
+    }
+    for (name, text) in library {
+        let id = sources.add(*name, *text);
+        let (file, diagnostics) = nnc_grammar::parse::parse(&sources, id);
+        sink.extend(diagnostics);
+        files.push(ParsedFile { file, library: true, uses: vec![] });
+    }
+    Parsed { sources, files }
+}
+
+/// Gathers the items of all texts; reports names declared twice.
+pub(super) fn collect<'a>(parsed: &'a Parsed, sink: &mut Sink) -> Items<'a> {
+    // `parse_all` puts the main file first.
+    let main = parsed.files[0].file.source;
+    let mut items = Items {
+        by_source: HashMap::new(),
+        library: BTreeMap::new(),
+        library_sources: HashSet::new(),
+        settings: vec![],
+        train: vec![],
+        predict: vec![],
+        main,
+    };
+    for parsed_file in &parsed.files {
+        let file = &parsed_file.file;
+        let mut own: BTreeMap<&'a str, Item<'a>> = BTreeMap::new();
+        for item in &file.items {
+            let (name, what) = match &item.kind {
+                ItemKind::Def(def) => (&def.name, Item::Def(def)),
+                ItemKind::Const { name, value } => (name, Item::Const(name, value)),
+                ItemKind::Option { name, value, .. } => (name, Item::Option(name, value)),
+                ItemKind::Data { name, body } => (name, Item::Data(name, body)),
+                ItemKind::Invalid(Some(name)) => (name, Item::Invalid(name.span)),
+                ItemKind::Invalid(None) | ItemKind::Use { .. } => continue,
+                ItemKind::Setting { name, value } => {
+                    if file.source == main {
+                        items.settings.push((name, value));
+                    }
+                    continue;
+                }
+                ItemKind::Train { on, body, .. } => {
+                    if file.source == main {
+                        items.train.push(Train { on, body, span: item.span });
+                    }
+                    continue;
+                }
+                ItemKind::Predict { name, inputs, on, body } => {
+                    if file.source == main {
+                        let (name, on) = (name.as_ref(), on.as_ref());
+                        items.predict.push(Predict { name, inputs, on, body, span: item.span });
+                    }
+                    continue;
+                }
+            };
+            if let Some(first) = own.insert(&name.text, what) {
+                let headline = format!("`{}` is declared twice", name.text);
+                sink.push(
+                    Diagnostic::error(codes::DUPLICATE_NAME, name.span, headline)
+                        .label("declared again here")
+                        .origin(Role::Previous, first.span(), "first declared here"),
+                );
+            }
+        }
+        if parsed_file.library {
+            items.library_sources.insert(file.source);
+            items.library.extend(own);
+        } else {
+            items.by_source.insert(file.source, own);
+        }
+    }
+    for parsed_file in parsed.files.iter().filter(|f| !f.library) {
+        let lines = parsed_file.file.items.iter().filter_map(|item| match &item.kind {
+            ItemKind::Use { path, names, .. } => Some((path, names)),
+            _ => None,
+        });
+        for ((path, names), from) in lines.zip(&parsed_file.uses) {
+            let Some(from) = from else { continue };
+            for name in names {
+                let taken = items.by_source.get(from).and_then(|m| m.get(name.text.as_str())).copied();
+                let Some(taken) = taken else {
+                    let known: Vec<&str> = items.own(*from).map(|(n, _)| n).collect();
+                    let d = Diagnostic::error(codes::UNKNOWN_NAME, name.span, format!("`{path}` declares no `{}`", name.text));
+                    sink.push(super::suggest::suggest(d, name, known.into_iter()));
+                    continue;
+                };
+                if let Some(own) = items.by_source.get_mut(&parsed_file.file.source) {
+                    own.insert(&name.text, taken);
+                }
+            }
+        }
+    }
+    items
+}

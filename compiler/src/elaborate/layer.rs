@@ -1,0 +1,220 @@
+//! Layers, models and their parameters: instances, paths, states.
+
+use super::args::Given;
+use super::call::callee_of;
+use super::value::{Axis, Instance, Tensor, Value};
+use super::{Elab, names};
+use crate::ir::attrs::Slot;
+use crate::ir::types::{DType, TensorType};
+use crate::program::{Role as StateRole, State};
+use nnc_grammar::ast::{Def, DefKind, Expr, Name, TypeExpr};
+use nnc_grammar::codes;
+use nnc_grammar::diagnostic::{Diagnostic, Role};
+use nnc_grammar::span::Span;
+use std::cell::RefCell;
+use std::collections::HashMap;
+use std::rc::Rc;
+
+impl<'a> Elab<'a> {
+    /// `Dense(64)`: a layer with its settings; no parameter exists yet.
+    pub(super) fn construct(&mut self, def: &'a Def, given: Vec<Given<'a>>, span: Span) -> Value<'a> {
+        let frame = self.frame();
+        let builds = frame.def.is_none_or(|d| matches!(d.kind, DefKind::Layer | DefKind::Model));
+        if !builds || frame.def.is_none() {
+            let d = Diagnostic::error(codes::MISPLACED, span, format!("`{}` has weights, and nothing here owns them", def.name.text))
+                .label("a layer is made here")
+                .note("layers are made inside `layer` and `model`; `fn`, `train` and `predict` may apply models");
+            return self.fail(d);
+        }
+        let Some(settings) = self.bind_args(&callee_of(def), &def.settings, given, span) else { return Value::Invalid };
+        let step = self.frame().steps.get(&span).cloned();
+        let instance = Instance { def, settings, step: RefCell::new(step), path: RefCell::new(None), span };
+        Value::Instance(Rc::new(instance))
+    }
+
+    /// Gives an instance its step, by `as` or by the name that it is bound to.
+    pub(super) fn name_instance(&mut self, instance: &Instance<'a>, name: &Name) {
+        *instance.step.borrow_mut() = Some(name.text.clone());
+    }
+
+    /// Applies a layer. Its path is fixed by the first application.
+    pub(super) fn apply_instance(&mut self, instance: &Rc<Instance<'a>>, given: Vec<Given<'a>>, call: Span) -> Value<'a> {
+        let def = instance.def;
+        let Some(inputs) = self.bind_args(&callee_of(def), &def.inputs, given, call) else { return Value::Invalid };
+        let prefix = self.frame().path.clone();
+        let path = instance
+            .path
+            .borrow_mut()
+            .get_or_insert_with(|| {
+                let step = instance.step.borrow().clone().unwrap_or_else(|| names::snake_case(&def.name.text));
+                if prefix.is_empty() { step } else { format!("{prefix}.{step}") }
+            })
+            .clone();
+        self.instantiate(def, &instance.settings, inputs, call, path, |_| {})
+    }
+
+    /// Applies a model: it has one set of weights wherever it is applied, and its name is its path.
+    pub(super) fn apply_model(&mut self, def: &'a Def, given: Vec<Given<'a>>, call: Span) -> Value<'a> {
+        if def.two_lists {
+            return self.unsupported(def.name.span, "a model with settings");
+        }
+        let Some(inputs) = self.bind_args(&callee_of(def), &def.inputs, given, call) else { return Value::Invalid };
+        self.instantiate(def, &[], inputs, call, def.name.text.clone(), |_| {})
+    }
+
+    /// The step names of the layers that a body makes without naming them: the kind in snake_case, later ones numbered.
+    pub(super) fn steps_of(&mut self, def: &'a Def) -> Rc<HashMap<Span, String>> {
+        if let Some(steps) = self.steps.get(&def.name.span) {
+            return steps.clone();
+        }
+        let mut counts: HashMap<&str, usize> = HashMap::new();
+        let mut steps = HashMap::new();
+        let (items, source) = (self.items, def.name.span.source);
+        names::visit_constructors(&def.body, &mut |name, span| {
+            if let Some(super::items::Item::Def(layer)) = items.lookup(source, name)
+                && layer.kind == DefKind::Layer
+            {
+                let count = counts.entry(name).or_insert(0);
+                *count += 1;
+                let step = names::snake_case(name);
+                steps.insert(span, if *count == 1 { step } else { format!("{step}_{count}") });
+            }
+        });
+        let steps = Rc::new(steps);
+        self.steps.insert(def.name.span, steps.clone());
+        steps
+    }
+
+    /// `param w: [n, units] = glorot_uniform() if bias`
+    pub(super) fn param(&mut self, name: &'a Name, ty: &'a TypeExpr, init: &'a Expr, condition: Option<&'a Expr>) {
+        let kind = self.frame().def.map(|d| d.kind);
+        if !matches!(kind, Some(DefKind::Layer | DefKind::Model)) {
+            let d = Diagnostic::error(codes::MISPLACED, name.span, "a parameter can be declared only in a layer or a model");
+            self.report(d);
+            return;
+        }
+        self.usage.declare(name, "parameter");
+        if let Some(condition) = condition {
+            match self.expr(condition) {
+                Value::Bool(true) => {}
+                Value::Bool(false) => return,
+                other => {
+                    self.wrong_kind(&other, condition.span, "`true` or `false`, known before the program runs");
+                    return;
+                }
+            }
+        }
+        self.held(name, ty, init, StateRole::Parameter);
+    }
+
+    /// `state m: [..] = zeros()`
+    pub(super) fn state(&mut self, name: &'a Name, ty: &'a TypeExpr, init: &'a Expr) {
+        let role = match self.frame().def.map(|d| d.kind) {
+            Some(DefKind::Layer | DefKind::Model) => StateRole::Statistic,
+            Some(DefKind::Optimizer) => StateRole::Slot,
+            Some(DefKind::Metric) => StateRole::Metric,
+            _ => {
+                let d = Diagnostic::error(codes::MISPLACED, name.span, "a state can be declared only in a layer, a model, an optimizer or a metric");
+                self.report(d);
+                return;
+            }
+        };
+        self.usage.declare(name, "state");
+        self.held(name, ty, init, role);
+    }
+
+    /// Declares a tensor that the runtime holds, or finds it again by its path, and binds its value.
+    fn held(&mut self, name: &'a Name, ty: &'a TypeExpr, init: &'a Expr, role: StateRole) {
+        let Some(axes) = self.shape_of(ty) else {
+            self.bind(name, Value::Invalid, name.span);
+            return;
+        };
+        let path = {
+            let frame = self.frame();
+            if frame.path.is_empty() { name.text.clone() } else { format!("{}.{}", frame.path, name.text) }
+        };
+        if let Some(axis) = axes.iter().find(|a| a.size.as_constant().is_none()) {
+            let d = Diagnostic::error(codes::NOT_CONSTANT, ty.span, format!("the size of `{}` must be known before the program runs", name.text))
+                .label(format!("`{}` is known only then", axis.size));
+            self.report(d);
+            self.bind(name, Value::Invalid, name.span);
+            return;
+        }
+        let site = self.here(name.span);
+        let dtype = if role == StateRole::Metric { DType::F64 } else { self.precision };
+        let tensor_ty = TensorType::new(dtype, axes.iter().map(|a| a.size.clone()).collect());
+        let number = match self.state_numbers.get(&path).copied() {
+            Some(number) => {
+                let known = &self.states[number as usize];
+                if known.ty != tensor_ty {
+                    let first = self.sites[known.site.0 as usize].span;
+                    let d = Diagnostic::error(codes::SHAPE_MISMATCH, name.span, format!("`{path}` has two shapes"))
+                        .label(format!("{tensor_ty} here"))
+                        .origin(Role::Previous, first, format!("{} before", known.ty))
+                        .note("one set of weights serves every application of a model");
+                    self.report(d);
+                    self.bind(name, Value::Invalid, name.span);
+                    return;
+                }
+                number
+            }
+            None => {
+                let number = self.states.len() as u32;
+                self.states.push(State { path: path.clone(), ty: tensor_ty.clone(), role, site });
+                self.state_numbers.insert(path.clone(), number);
+                self.initial_value(number, &path, init, &axes);
+                number
+            }
+        };
+        let tensor = self.read_state(number, axes);
+        self.frame().states.insert(name.text.clone(), number);
+        self.bind(name, Value::Tensor(tensor), name.span);
+    }
+
+    /// The value of a state at this point of the program.
+    pub(super) fn read_state(&mut self, number: u32, axes: Vec<Axis>) -> Tensor {
+        if let Some(known) = self.current.get(&number) {
+            return Tensor { axes, ..known.clone() };
+        }
+        let ty = self.states[number as usize].ty.clone();
+        let node = self.b.read(Slot::State(number), ty.clone()).value;
+        let tensor = Tensor { node, dtype: ty.dtype, axes, classes: None, scalar: false };
+        self.current.insert(number, tensor.clone());
+        tensor
+    }
+
+    /// `update m = e`: the state changes here, in program order.
+    pub(super) fn update(&mut self, name: &'a Name, value: &'a Expr) {
+        let new = self.expr(value);
+        let Some(number) = self.frame().states.get(&name.text).copied() else {
+            let known: Vec<String> = self.frame().states.keys().cloned().collect();
+            let d = Diagnostic::error(codes::UNKNOWN_NAME, name.span, format!("no state is called `{}` here", name.text));
+            let d = super::suggest::suggest(d, name, known.iter().map(String::as_str));
+            self.report(d);
+            return;
+        };
+        if let Some(local) = self.frame().locals.get(&name.text).map(|l| l.span) {
+            self.usage.mark(local);
+        }
+        if self.states[number as usize].role == StateRole::Parameter {
+            let d = Diagnostic::error(codes::WRONG_KIND, name.span, format!("`{}` is a parameter, not a state", name.text))
+                .help("parameters change through `optimize`; declare a `state` to keep something else");
+            self.report(d);
+            return;
+        }
+        let Some(old) = self.frame().locals.get(&name.text).and_then(|l| match &l.value {
+            Value::Tensor(t) => Some(t.clone()),
+            _ => None,
+        }) else {
+            return;
+        };
+        let Some(new) = self.fill(&new, value.span, &old.axes, old.dtype) else { return };
+        let handle = self.b.clone();
+        handle.update(number, handle.val(new.node));
+        let new = Tensor { axes: old.axes, ..new };
+        self.current.insert(number, new.clone());
+        if let Some(local) = self.frame().locals.get_mut(&name.text) {
+            local.value = Value::Tensor(new);
+        }
+    }
+}

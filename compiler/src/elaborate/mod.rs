@@ -1,0 +1,295 @@
+//! Elaboration: the syntax tree becomes a [`Program`]. Names are resolved, every definition is instantiated where it is
+//! applied, sizes are checked as polynomials in the free ones, layers make their parameters, and the train step is closed
+//! under the gradient and the optimizers' updates.
+//!
+//! The same text is elaborated once a mode; parameters are found again by their paths.
+
+mod args;
+mod axes;
+mod binary;
+mod block;
+mod call;
+mod data;
+mod expr;
+mod index;
+mod initial;
+mod items;
+mod layer;
+mod meet;
+mod names;
+mod num;
+mod optimize;
+mod predict;
+mod primitives;
+mod rearrange;
+mod reduction;
+mod scope;
+mod settings;
+mod signature;
+mod suggest;
+mod table;
+mod train;
+mod value;
+
+use crate::ir::builder::Builder;
+use crate::ir::graph::{Graph, SiteId};
+use crate::ir::types::DType;
+use crate::program::{Input, Program, Site, State};
+use crate::world::{Options, World};
+use items::Items;
+use nnc_grammar::codes;
+use nnc_grammar::diagnostic::{Diagnostic, Role};
+use nnc_grammar::span::{Sources, Span};
+use scope::{Frame, Usage};
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+use value::{Tensor, Value};
+
+/// What checking a file gives.
+#[derive(Debug)]
+pub struct Checked {
+    /// All texts, for rendering places.
+    pub sources: Sources,
+    /// The program; absent when there is an error.
+    pub program: Option<Program>,
+    /// Errors and warnings by place.
+    pub diagnostics: Vec<Diagnostic>,
+}
+
+/// Checks a file and everything that it uses, against a library of `(name, text)`.
+pub fn check(world: &dyn World, library: &[(&str, &str)], file: (&str, &str), options: &Options) -> Checked {
+    let mut sink = Sink::default();
+    let parsed = items::parse_all(world, library, file, &mut sink);
+    let broken = sink.list.iter().any(Diagnostic::is_error);
+    let items = items::collect(&parsed, &mut sink);
+    let mut elab = Elab::new(world, &items, &parsed.sources, options, sink);
+    let program = elab.program();
+    names::check_unused_definitions(&mut elab);
+    if !broken {
+        elab.report_unused();
+    }
+    let diagnostics = elab.sink.finish(&items);
+    let program = program.filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
+    Checked { sources: parsed.sources, program, diagnostics }
+}
+
+/// Gathers diagnostics; the same mistake seen in several modes is one.
+#[derive(Debug, Default)]
+struct Sink {
+    list: Vec<Diagnostic>,
+}
+
+impl Sink {
+    fn push(&mut self, d: Diagnostic) {
+        let known = |o: &Diagnostic| o.code == d.code && o.primary.span == d.primary.span && o.headline == d.headline;
+        if !self.list.iter().any(known) {
+            self.list.push(d);
+        }
+    }
+
+    fn extend(&mut self, list: Vec<Diagnostic>) {
+        for d in list {
+            self.push(d);
+        }
+    }
+
+    /// The reports, the user's texts first, by place.
+    fn finish(mut self, items: &Items<'_>) -> Vec<Diagnostic> {
+        self.list.sort_by_key(|d| {
+            let span = d.primary.span;
+            (items.is_library(span.source), span, d.severity)
+        });
+        self.list
+    }
+}
+
+/// Which graph is being built.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Mode {
+    Initialise,
+    Train,
+    Evaluate,
+    Predict,
+}
+
+impl Mode {
+    /// The purpose in the key of a draw.
+    fn purpose(self) -> &'static str {
+        match self {
+            Mode::Initialise => "initialise",
+            Mode::Train => "train",
+            Mode::Evaluate => "evaluate",
+            Mode::Predict => "predict",
+        }
+    }
+}
+
+/// The elaborator: what is known, what is being built, and where we are.
+struct Elab<'a> {
+    world: &'a dyn World,
+    items: &'a Items<'a>,
+    sources: &'a Sources,
+    options: &'a Options,
+    sink: Sink,
+    usage: Usage,
+    /// The element type of float tensors in the graph being built.
+    float: DType,
+    /// The element type of the run.
+    precision: DType,
+    /// The graph being built.
+    b: Rc<Builder>,
+    /// The graph of initial values.
+    initialise: Rc<Builder>,
+    /// Numbers the graphs; that of initial values is 0. A tensor of one graph means nothing in another.
+    graph_number: u32,
+    graphs: u32,
+    mode: Mode,
+    states: Vec<State>,
+    state_numbers: HashMap<String, u32>,
+    /// The values of states updated or read in the graph being built.
+    current: HashMap<u32, Tensor>,
+    inputs: Vec<Input>,
+    sites: Vec<Site>,
+    site_numbers: HashMap<Site, SiteId>,
+    /// Keys by stream, and draws made so far in the graph being built, by path.
+    streams: HashMap<u32, String>,
+    draws: HashMap<String, u32>,
+    /// Fields visible in the block being elaborated: data block and field.
+    data_fields: Vec<(String, String)>,
+    frames: Vec<Frame<'a>>,
+    scopes: u32,
+    /// Values of constants and options; `None` while one is being evaluated.
+    constants: HashMap<Span, Option<Value<'a>>>,
+    /// Definitions that have been instantiated.
+    instantiated: HashSet<Span>,
+    /// Step names of the unnamed layers of each body, by the span of the constructor.
+    steps: HashMap<Span, Rc<HashMap<Span, String>>>,
+}
+
+impl<'a> Elab<'a> {
+    fn new(world: &'a dyn World, items: &'a Items<'a>, sources: &'a Sources, options: &'a Options, sink: Sink) -> Self {
+        Elab {
+            world,
+            items,
+            sources,
+            options,
+            sink,
+            usage: Usage::default(),
+            float: DType::F32,
+            precision: DType::F32,
+            b: Rc::new(Builder::new()),
+            initialise: Rc::new(Builder::new()),
+            graph_number: 0,
+            graphs: 0,
+            mode: Mode::Train,
+            states: vec![],
+            state_numbers: HashMap::new(),
+            current: HashMap::new(),
+            inputs: vec![],
+            sites: vec![],
+            site_numbers: HashMap::new(),
+            streams: HashMap::new(),
+            draws: HashMap::new(),
+            data_fields: vec![],
+            frames: vec![],
+            scopes: 0,
+            constants: HashMap::new(),
+            instantiated: HashSet::new(),
+            steps: HashMap::new(),
+        }
+    }
+
+    /// Elaborates all blocks of the main file.
+    fn program(&mut self) -> Option<Program> {
+        self.settings();
+        self.options();
+        let items = self.items;
+        if let Some(second) = items.train.get(1) {
+            self.unsupported(second.span, "a second `train` block");
+        }
+        let train = items.train.first().and_then(|block| self.train(block));
+        let predict = items.predict.iter().filter_map(|block| self.predict(block)).collect();
+        let initialise = std::mem::take(&mut self.initialise);
+        let initialise = finish(initialise)?;
+        let table = table::rows(&self.states, train.as_ref().map(|t| &t.evaluate));
+        Some(Program {
+            precision: self.precision,
+            states: std::mem::take(&mut self.states),
+            inputs: std::mem::take(&mut self.inputs),
+            sites: std::mem::take(&mut self.sites),
+            initialise,
+            train,
+            predict,
+            table,
+        })
+    }
+
+    /// Builds a graph of its own: runs `body` on a fresh builder and hands back what it made and the finished graph.
+    fn graph<T>(&mut self, mode: Mode, body: impl FnOnce(&mut Self) -> Option<T>) -> Option<(T, Graph)> {
+        self.graphs += 1;
+        self.graph_number = self.graphs;
+        self.mode = mode;
+        self.float = self.precision;
+        self.b = Rc::new(Builder::new());
+        self.current.clear();
+        self.draws.clear();
+        let made = body(self);
+        let graph = finish(std::mem::take(&mut self.b))?;
+        Some((made?, graph))
+    }
+
+    /// Reports a diagnostic. A place inside the library becomes an origin; the user's line that led there is the primary one.
+    fn report(&mut self, mut d: Diagnostic) {
+        if self.items.is_library(d.primary.span.source)
+            && let Some(call) = self.user_call()
+        {
+            let inside = std::mem::replace(&mut d.primary.span, call);
+            let text = std::mem::take(&mut d.primary.text);
+            d = d.origin(Role::CallSite, inside, if text.is_empty() { "inside the library here".into() } else { text });
+        }
+        self.sink.push(d);
+    }
+
+    /// Reports and poisons.
+    fn fail(&mut self, d: Diagnostic) -> Value<'a> {
+        self.report(d);
+        Value::Invalid
+    }
+
+    /// Reports a construct that is not built yet.
+    fn unsupported(&mut self, span: Span, what: &str) -> Value<'a> {
+        self.fail(
+            Diagnostic::error(codes::UNSUPPORTED, span, format!("{what} is not supported yet"))
+                .label("this version of nnc does not build it")
+                .note("the language has it; this compiler refuses it rather than to do something else"),
+        )
+    }
+
+    /// The innermost call that is written in a text of the user.
+    fn user_call(&self) -> Option<Span> {
+        self.frames.iter().rev().map(|f| f.call).find(|s| !self.items.is_library(s.source))
+    }
+
+    /// Nodes added from now on come from here.
+    fn here(&mut self, span: Span) -> SiteId {
+        let span = if self.items.is_library(span.source) { self.user_call().unwrap_or(span) } else { span };
+        let path = self.frames.last().map_or_else(String::new, |f| f.path.clone());
+        let site = Site { span, path };
+        let id = match self.site_numbers.get(&site) {
+            Some(id) => *id,
+            None => {
+                let id = SiteId(self.sites.len() as u32);
+                self.sites.push(site.clone());
+                self.site_numbers.insert(site, id);
+                id
+            }
+        };
+        self.b.set_sites(vec![id]);
+        id
+    }
+}
+
+/// The graph of a builder that nothing else holds any more.
+fn finish(b: Rc<Builder>) -> Option<Graph> {
+    Rc::try_unwrap(b).ok().map(Builder::finish)
+}

@@ -1,0 +1,318 @@
+//! `optimize SEL, … [if rank >= 2] [on LOSS] with OPT`: the gradient of the loss by each parameter selected, and the
+//! optimizer's update of each; schedules as functions of the line's own count of updates.
+
+use super::Elab;
+use super::meet::scalar;
+use super::num::Num;
+use super::train::Lines;
+use super::value::{Axis, Bound, Closure, Tensor, Value};
+use crate::autodiff::gradient;
+use crate::ir::attrs::{Attrs, Slot};
+use crate::ir::graph::Value as Node;
+use crate::ir::types::{DType, TensorType};
+use crate::ops::source::COUNTER;
+use crate::program::Role as StateRole;
+use nnc_grammar::ast::{DefKind, Expr, Name, Selector, SelectorStep};
+use nnc_grammar::codes;
+use nnc_grammar::diagnostic::{Diagnostic, Role};
+use nnc_grammar::span::Span;
+use std::rc::Rc;
+
+impl<'a> Elab<'a> {
+    /// One optimize line.
+    pub(super) fn optimize_line(
+        &mut self,
+        selectors: &'a [Selector],
+        condition: Option<&'a Expr>,
+        on: Option<&'a Name>,
+        with: &'a Expr,
+        span: Span,
+        lines: &mut Lines,
+    ) {
+        self.here(with.span);
+        let (step, t) = self.counts();
+        let total = Value::Num(Num::int(lines.steps as i64));
+        self.bind_given("step", step.clone(), span);
+        self.bind_given("t", t.clone(), span);
+        self.bind_given("steps", total.clone(), span);
+        let optimizer = self.optimizer(with);
+        for name in ["step", "t", "steps"] {
+            self.frame().locals.remove(name);
+        }
+        let selected = self.selected(selectors, lines);
+        let selected = self.filtered(selected, condition);
+        for (number, at) in &selected {
+            if let Some((_, first)) = lines.optimized.iter().find(|(n, _)| n == number) {
+                let path = self.states[*number as usize].path.clone();
+                let d = Diagnostic::error(codes::OPTIMIZED_TWICE, *at, format!("`{path}` is optimised by two lines"));
+                let d = d.origin(Role::Previous, *first, "it is already optimised here");
+                self.report(d);
+            }
+            lines.optimized.push((*number, *at));
+        }
+        let loss = match on {
+            Some(name) => match lines.losses.iter().find(|l| l.name == name.text) {
+                Some(loss) => loss.clone(),
+                None => {
+                    let d = Diagnostic::error(codes::UNKNOWN_NAME, name.span, format!("there is no loss `{}` before this line", name.text));
+                    let d = super::suggest::suggest(d, name, lines.losses.iter().map(|l| l.name.as_str()));
+                    self.report(d);
+                    return;
+                }
+            },
+            None => match lines.losses.as_slice() {
+                [one] => one.clone(),
+                [] => return,
+                many => {
+                    let names: Vec<String> = many.iter().map(|l| format!("`{}`", l.name)).collect();
+                    let d = Diagnostic::error(codes::MISSING_ARGUMENT, span, "which loss is meant?").label(format!("there are {}", names.join(", ")));
+                    self.report(d.help(format!("write `on {}`", many[0].name)));
+                    return;
+                }
+            },
+        };
+        let Some(optimizer) = optimizer else { return };
+        let wrt: Vec<Node> = selected.iter().filter_map(|(n, _)| self.current.get(n).map(|t| t.node)).collect();
+        if wrt.len() != selected.len() {
+            return self.unreached(&selected, &loss.span);
+        }
+        let handle = self.b.clone();
+        let grads = match gradient(&handle, handle.val(loss.tensor.node), &wrt) {
+            Ok(grads) => grads.into_iter().map(|g| g.map(|v| v.value)).collect::<Vec<_>>(),
+            Err(no) => {
+                let site = handle.graph().node(no.node).sites.first().copied();
+                let at = site.map_or(loss.span, |s| self.sites[s.0 as usize].span);
+                let d = Diagnostic::error(codes::NOT_DIFFERENTIABLE, at, format!("`{}` has no derivative", no.op)).note(no.reason);
+                self.report(d.origin(Role::CallSite, span, "its gradient is asked for here"));
+                return;
+            }
+        };
+        for ((number, at), grad) in selected.iter().zip(&grads) {
+            match grad {
+                Some(grad) => self.update_parameter(*number, *grad, &optimizer, with.span, [&step, &t, &total]),
+                None => self.unreached(&[(*number, *at)], &loss.span),
+            }
+        }
+    }
+
+    /// `step`, from 1, and `t = step − 1`, both of the f64 world.
+    fn counts(&mut self) -> (Value<'a>, Value<'a>) {
+        let handle = self.b.clone();
+        let ty = Box::new(TensorType::scalar(DType::I64));
+        let t = handle.add(&COUNTER, Attrs::Slot(Slot::Step, ty), &[]).cast(DType::F64);
+        let value = |node: Node| Value::Tensor(scalar(node, DType::F64));
+        (value((t + 1.0).value), value(t.value))
+    }
+
+    fn optimizer(&mut self, with: &'a Expr) -> Option<Rc<Closure<'a>>> {
+        let value = match self.expr(with) {
+            Value::Def(def) if def.kind == DefKind::Optimizer => {
+                let settings = self.bind_args(&super::call::callee_of(def), &def.settings, vec![], with.span)?;
+                Value::Closure(Rc::new(Closure { def, settings }))
+            }
+            value => value,
+        };
+        match value {
+            Value::Closure(c) if c.def.kind == DefKind::Optimizer => Some(c),
+            other => {
+                self.wrong_kind(&other, with.span, "an optimizer");
+                None
+            }
+        }
+    }
+
+    /// The parameters that selectors name, in order of declaration.
+    fn selected(&mut self, selectors: &'a [Selector], lines: &Lines) -> Vec<(u32, Span)> {
+        let mut out: Vec<(u32, Span)> = vec![];
+        for selector in selectors {
+            if let [SelectorStep::Name(name)] = selector.steps.as_slice()
+                && let Some(super::items::Item::Def(def)) = self.items.lookup(self.items.main, &name.text)
+            {
+                self.usage.mark(def.name.span);
+            }
+            let rest = matches!(selector.steps.as_slice(), [SelectorStep::Name(n)] if n.text == "rest");
+            let mut found = false;
+            for (number, state) in self.states.iter().enumerate() {
+                if state.role != StateRole::Parameter {
+                    continue;
+                }
+                let number = number as u32;
+                let taken = if rest { !lines.optimized.iter().any(|(n, _)| *n == number) } else { matches(&selector.steps, &state.path) };
+                if taken {
+                    found = true;
+                    if !out.iter().any(|(n, _)| *n == number) {
+                        out.push((number, selector.span));
+                    }
+                }
+            }
+            if !found && !self.has_errors() {
+                let d = Diagnostic::error(codes::EMPTY_SELECTION, selector.span, "this selects no parameter");
+                let mut known: Vec<&str> = self.states.iter().filter(|s| s.role == StateRole::Parameter).map(|s| s.path.as_str()).collect();
+                let total = known.len();
+                known.truncate(8);
+                let d = match (&selector.steps[..], total) {
+                    (_, 0) => d.note("the block applies no model that has parameters"),
+                    ([SelectorStep::Name(name), ..], _) => {
+                        let heads: Vec<&str> = known.iter().filter_map(|p| p.split('.').next()).collect();
+                        super::suggest::suggest(d, name, heads.into_iter()).note(format!("parameters: {}", known.join(", ")))
+                    }
+                    _ => d.note(format!("parameters: {}", known.join(", "))),
+                };
+                self.report(d);
+            }
+        }
+        out.sort_unstable();
+        out
+    }
+
+    fn filtered(&mut self, selected: Vec<(u32, Span)>, condition: Option<&'a Expr>) -> Vec<(u32, Span)> {
+        let Some(condition) = condition else { return selected };
+        let mut out = vec![];
+        for (number, at) in selected {
+            let rank = self.states[number as usize].ty.rank();
+            self.bind_given("rank", Value::Num(Num::int(rank as i64)), condition.span);
+            let value = self.expr(condition);
+            self.frame().locals.remove("rank");
+            match value {
+                Value::Bool(true) => out.push((number, at)),
+                Value::Bool(false) => {}
+                other => {
+                    self.wrong_kind(&other, condition.span, "a condition on `rank`");
+                    return vec![];
+                }
+            }
+        }
+        out
+    }
+
+    fn unreached(&mut self, selected: &[(u32, Span)], loss: &Span) {
+        for (number, at) in selected {
+            let state = &self.states[*number as usize];
+            let (path, declared) = (state.path.clone(), self.sites[state.site.0 as usize].span);
+            let d = Diagnostic::error(codes::NO_GRADIENT, *at, format!("the loss does not depend on `{path}`"))
+                .label("it is to be optimised here")
+                .origin(Role::Declaration, declared, "the parameter is declared here")
+                .origin(Role::Declaration, *loss, "the loss");
+            self.report(d);
+        }
+    }
+
+    /// Runs the optimizer's body for one parameter.
+    fn update_parameter(&mut self, number: u32, grad: Node, optimizer: &Closure<'a>, call: Span, counts: [&Value<'a>; 3]) {
+        let Some(current) = self.current.get(&number).cloned() else { return };
+        let path = format!("{}#{}", self.states[number as usize].path, optimizer.def.name.text);
+        let axes: Vec<Axis> = current.axes.iter().map(|a| Axis::of(a.size.clone())).collect();
+        let w = Tensor { axes: axes.clone(), ..current };
+        let g = Tensor { node: grad, ..w.clone() };
+        let def = optimizer.def;
+        let [first, second] = def.inputs.as_slice() else {
+            let d = Diagnostic::error(codes::WRONG_TYPE, def.name.span, "an optimizer takes a parameter and its gradient");
+            self.report(d.help(format!("write `optimizer {}(…)(w: [..], g: [..]) -> [..]`", def.name.text)));
+            return;
+        };
+        let inputs = vec![
+            Bound { value: Value::Tensor(w), span: call },
+            Bound { value: Value::Tensor(g), span: call },
+        ];
+        let [step, t, steps] = counts.map(Clone::clone);
+        let value = self.instantiate(def, &optimizer.settings, inputs, call, path, |this| {
+            this.bind_given("step", step, call);
+            this.bind_given("t", t, call);
+            this.bind_given("steps", steps, call);
+        });
+        if let Some(new) = self.fill(&value, call, &axes, self.precision) {
+            let handle = self.b.clone();
+            handle.update(number, handle.val(new.node));
+        }
+    }
+
+    /// The value of a schedule at a time.
+    pub(super) fn rate_at(&mut self, schedule: &Closure<'a>, time: Value<'a>) -> Value<'a> {
+        let def = schedule.def;
+        let span = def.name.span;
+        let Some(t) = self.scalar_node(&time, span) else { return Value::Invalid };
+        let steps = self.local("steps").unwrap_or(Value::Invalid);
+        let handle = self.b.clone();
+        let step = Value::Tensor(scalar((handle.val(t.node) + 1.0).value, DType::F64));
+        let (settings, inputs) = if def.two_lists { (schedule.settings.clone(), vec![]) } else { (vec![], schedule.settings.clone()) };
+        let call = self.frame().call;
+        let path = self.frame().path.clone();
+        let value = self.instantiate(def, &settings, inputs, call, path, |this| {
+            this.bind_given("t", Value::Tensor(t), span);
+            this.bind_given("step", step, span);
+            this.bind_given("steps", steps, span);
+        });
+        match value {
+            Value::Invalid => Value::Invalid,
+            value => match self.scalar_node(&value, span) {
+                Some(t) => Value::Tensor(t),
+                None => Value::Invalid,
+            },
+        }
+    }
+
+    /// In a phase each parameter is in exactly one line.
+    pub(super) fn check_coverage(&mut self, lines: &Lines, block: Span) {
+        if self.has_errors() {
+            return;
+        }
+        let missed: Vec<String> = self
+            .states
+            .iter()
+            .enumerate()
+            .filter(|(n, s)| s.role == StateRole::Parameter && !lines.optimized.iter().any(|(o, _)| *o as usize == *n))
+            .map(|(_, s)| s.path.clone())
+            .collect();
+        if missed.is_empty() {
+            return;
+        }
+        let shown: Vec<String> = missed.iter().take(5).map(|p| format!("`{p}`")).collect();
+        let d = Diagnostic::error(codes::UNOPTIMIZED, block, format!("{} parameter{} neither optimised nor frozen", missed.len(), if missed.len() == 1 { " is" } else { "s are" }))
+            .note(format!("{}{}", shown.join(", "), if missed.len() > 5 { ", …" } else { "" }))
+            .help("add `optimize … with …`; `rest` stands for all that no other line names");
+        self.report(d);
+    }
+
+    pub(super) fn has_errors(&self) -> bool {
+        self.sink.list.iter().any(Diagnostic::is_error)
+    }
+}
+
+/// Whether a path lies in what a selector names: its steps match the path's first steps.
+fn matches(steps: &[SelectorStep], path: &str) -> bool {
+    let parts: Vec<&str> = path.split('.').collect();
+    prefix(steps, &parts)
+}
+
+fn prefix(steps: &[SelectorStep], parts: &[&str]) -> bool {
+    match (steps, parts) {
+        ([], _) => true,
+        ([SelectorStep::Deep, rest @ ..], _) => (0..=parts.len()).any(|i| prefix(rest, &parts[i..])),
+        (_, []) => false,
+        ([SelectorStep::Any, rest @ ..], [_, tail @ ..]) => prefix(rest, tail),
+        ([SelectorStep::Name(n), rest @ ..], [part, tail @ ..]) => {
+            let kind = part.split('[').next().unwrap_or(part);
+            (n.text == *part || n.text == kind) && prefix(rest, tail)
+        }
+        ([SelectorStep::Turn(n, turn), rest @ ..], [part, tail @ ..]) => {
+            *part == format!("{}[{turn}]", n.text) && prefix(rest, tail)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::matches;
+    use nnc_grammar::ast::{Name, SelectorStep};
+    use nnc_grammar::span::{SourceId, Span};
+
+    #[test]
+    fn selectors_match_leading_steps() {
+        let name = |t: &str| SelectorStep::Name(Name { text: t.into(), span: Span::new(SourceId(0), 0, 0) });
+        assert!(matches(&[name("Mlp")], "Mlp.dense.w"));
+        assert!(matches(&[name("Mlp"), SelectorStep::Any, name("b")], "Mlp.dense_2.b"));
+        assert!(matches(&[SelectorStep::Deep, name("b")], "Net.block[1].dense.b"));
+        assert!(!matches(&[name("Mlp"), name("dense")], "Mlp.dense_2.w"));
+        assert!(!matches(&[name("Mlp"), SelectorStep::Any, SelectorStep::Any, name("w")], "Mlp.dense.w"));
+    }
+}

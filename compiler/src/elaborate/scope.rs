@@ -1,0 +1,190 @@
+//! Where elaboration is: one frame a definition instance, with its locals and the sizes that its axis names stand for.
+
+use super::value::{Axis, AxisName, AxisSet, Value};
+use super::{Elab, Sink};
+use crate::ir::dim::Dim;
+use nnc_grammar::ast::{Def, Name};
+use nnc_grammar::codes;
+use nnc_grammar::diagnostic::{Diagnostic, Role};
+use nnc_grammar::span::{SourceId, Span};
+use std::collections::{HashMap, HashSet};
+use std::rc::Rc;
+
+/// A local name.
+#[derive(Debug, Clone)]
+pub(super) struct Local<'a> {
+    /// What it denotes.
+    pub(super) value: Value<'a>,
+    /// Where it is declared.
+    pub(super) span: Span,
+    /// Where its value is written, to say where a size comes from.
+    pub(super) from: Span,
+}
+
+/// An axis name that is bound to a size.
+#[derive(Debug, Clone)]
+pub(super) struct BoundAxis {
+    /// The size.
+    pub(super) size: Dim,
+    /// Where it was bound.
+    pub(super) span: Span,
+    /// The caller's name of the argument's axis it was bound to; the outer option tells whether there is such an axis.
+    pub(super) outer: Option<Option<AxisName>>,
+    /// Where the size comes from.
+    pub(super) from: Option<super::value::From>,
+}
+
+/// One definition instance, or a block.
+#[derive(Debug)]
+pub(super) struct Frame<'a> {
+    /// The graph whose nodes its locals are.
+    pub(super) graph: u32,
+    /// Names axes that this text may name.
+    pub(super) scope: u32,
+    /// Whose top-level names are visible.
+    pub(super) source: SourceId,
+    /// The call that led here.
+    pub(super) call: Span,
+    /// The layer path.
+    pub(super) path: String,
+    /// The definition; none in train, predict and data blocks.
+    pub(super) def: Option<&'a Def>,
+    /// Locals by name.
+    pub(super) locals: HashMap<String, Local<'a>>,
+    /// Sizes by axis name.
+    pub(super) dims: HashMap<String, BoundAxis>,
+    /// What `..` and `..a` stand for.
+    pub(super) rests: HashMap<Option<String>, Vec<Axis>>,
+    /// The `..` of the first argument that has one.
+    pub(super) rest: AxisSet,
+    /// The axes given for axis arguments.
+    pub(super) axis_args: HashMap<String, AxisSet>,
+    /// Step names of the unnamed layers of the body.
+    pub(super) steps: Rc<HashMap<Span, String>>,
+    /// States that this body has declared, by name.
+    pub(super) states: HashMap<String, u32>,
+}
+
+/// Which declared names have been used, over all instances of a definition.
+#[derive(Debug, Default)]
+pub(super) struct Usage {
+    declared: Vec<(Span, String, &'static str)>,
+    seen: HashSet<Span>,
+    used: HashSet<Span>,
+}
+
+impl Usage {
+    /// A name that should be used.
+    pub(super) fn declare(&mut self, name: &Name, what: &'static str) {
+        if self.seen.insert(name.span) {
+            self.declared.push((name.span, name.text.clone(), what));
+        }
+    }
+
+    /// It is.
+    pub(super) fn mark(&mut self, span: Span) {
+        self.used.insert(span);
+    }
+
+    fn unused(&self) -> impl Iterator<Item = &(Span, String, &'static str)> {
+        self.declared.iter().filter(|(span, name, _)| !self.used.contains(span) && !name.starts_with('_'))
+    }
+
+    fn report(&self, sink: &mut Sink, wanted: impl Fn(Span) -> bool) {
+        for (span, name, what) in self.unused().filter(|d| wanted(d.0)) {
+            let d = Diagnostic::warning(codes::UNUSED, *span, format!("the {what} `{name}` is never used"));
+            sink.push(d.label("declared here").help(format!("remove it, or call it `_{name}` if it must stay")));
+        }
+    }
+}
+
+impl<'a> Elab<'a> {
+    /// A frame for a body of `source`, called from `call`.
+    pub(super) fn new_frame(&mut self, source: SourceId, call: Span, def: Option<&'a Def>, path: String) -> Frame<'a> {
+        self.scopes += 1;
+        Frame {
+            graph: self.graph_number,
+            scope: self.scopes,
+            source,
+            call,
+            path,
+            def,
+            locals: HashMap::new(),
+            dims: HashMap::new(),
+            rests: HashMap::new(),
+            rest: AxisSet::Rest { before: 0, after: 0 },
+            axis_args: HashMap::new(),
+            steps: Rc::default(),
+            states: HashMap::new(),
+        }
+    }
+
+    /// The innermost frame.
+    ///
+    /// # Panics
+    /// Outside of every body: expressions are evaluated inside one only.
+    pub(super) fn frame(&mut self) -> &mut Frame<'a> {
+        self.frames.last_mut().expect("elaboration is inside a body")
+    }
+
+    /// Binds a local; a name may be bound once.
+    pub(super) fn bind(&mut self, name: &Name, value: Value<'a>, from: Span) {
+        let previous = {
+            let frame = self.frame();
+            frame.locals.get(&name.text).map(|l| l.span).or_else(|| frame.dims.get(&name.text).map(|d| d.span))
+        };
+        if let Some(previous) = previous {
+            let d = Diagnostic::error(codes::DUPLICATE_NAME, name.span, format!("`{}` is bound twice", name.text))
+                .label("bound again here")
+                .origin(Role::Previous, previous, "first bound here")
+                .note("a name is bound once; dims, parameters and values share one namespace");
+            self.report(d);
+            return;
+        }
+        let local = Local { value, span: name.span, from };
+        self.frame().locals.insert(name.text.clone(), local);
+    }
+
+    /// Binds a local that has no declaration in the text: `step`, `t`, `training`.
+    pub(super) fn bind_given(&mut self, name: &str, value: Value<'a>, span: Span) {
+        self.frame().locals.insert(name.to_owned(), Local { value, span, from: span });
+    }
+
+    /// The axis name of this frame.
+    pub(super) fn axis_name(&mut self, text: &str) -> AxisName {
+        AxisName { text: text.into(), scope: self.frame().scope }
+    }
+
+    /// What a local or an axis name denotes; marks it as used.
+    pub(super) fn local(&mut self, name: &str) -> Option<Value<'a>> {
+        let frame = self.frames.last()?;
+        if let Some(local) = frame.locals.get(name) {
+            self.usage.mark(local.span);
+            return Some(local.value.clone());
+        }
+        let dim = frame.dims.get(name)?;
+        self.usage.mark(dim.span);
+        Some(size_value(&dim.size))
+    }
+
+    /// Where the value of a name is written, for saying where a size comes from.
+    pub(super) fn origin_of(&self, name: &str) -> Option<Span> {
+        let frame = self.frames.last()?;
+        let span = frame.locals.get(name).map(|l| l.from).or_else(|| frame.dims.get(name).map(|d| d.span))?;
+        (!self.items.is_library(span.source)).then_some(span)
+    }
+
+    /// Warns about names of the user's texts that nothing uses.
+    pub(super) fn report_unused(&mut self) {
+        let items = self.items;
+        self.usage.report(&mut self.sink, |span| !items.is_library(span.source));
+    }
+}
+
+/// A size as a value: a number, or the free size itself.
+pub(super) fn size_value<'a>(size: &Dim) -> Value<'a> {
+    match size.as_constant() {
+        Some(n) => Value::Num(super::num::Num::int(n)),
+        None => Value::Size(size.clone()),
+    }
+}

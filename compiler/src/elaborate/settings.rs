@@ -1,0 +1,156 @@
+//! The file's settings, its constants, and its options with what the shell sets.
+
+use super::Elab;
+use super::items::Item;
+use super::num::Num;
+use super::value::Value;
+use crate::ir::types::DType;
+use nnc_grammar::ast::{Expr, ExprKind, Name};
+use nnc_grammar::codes;
+use nnc_grammar::diagnostic::{Diagnostic, Role};
+use nnc_grammar::span::{SourceId, Span};
+
+const SETTINGS: [&str; 1] = ["precision"];
+
+impl<'a> Elab<'a> {
+    /// `precision: f64`
+    pub(super) fn settings(&mut self) {
+        let mut seen: Vec<&Name> = vec![];
+        for (name, value) in &self.items.settings {
+            if let Some(first) = seen.iter().find(|n| n.text == name.text) {
+                let d = Diagnostic::error(codes::DUPLICATE_SETTING, name.span, format!("`{}` is set twice", name.text));
+                let d = d.origin(Role::Previous, first.span, "first set here");
+                self.report(d);
+                continue;
+            }
+            seen.push(name);
+            match (name.text.as_str(), &value.kind) {
+                ("precision", ExprKind::Name(word)) if word == "f32" => self.precision = DType::F32,
+                ("precision", ExprKind::Name(word)) if word == "f64" => self.precision = DType::F64,
+                ("precision", ExprKind::Name(word)) if word == "bf16" => {
+                    self.unsupported(value.span, "bf16 precision");
+                }
+                ("precision", _) => {
+                    let d = Diagnostic::error(codes::WRONG_TYPE, value.span, "the precision is `f32` or `f64`");
+                    self.report(d);
+                }
+                _ => {
+                    let d = Diagnostic::error(codes::UNKNOWN_SETTING, name.span, format!("a file has no setting `{}`", name.text));
+                    let d = super::suggest::suggest(d, name, SETTINGS.into_iter());
+                    self.report(d.note("settings of a file: precision"));
+                }
+            }
+        }
+    }
+
+    /// Gives every option its value: what the shell sets, or its default.
+    pub(super) fn options(&mut self) {
+        let items = self.items;
+        let mut known: Vec<&Name> = vec![];
+        let own: Vec<(&'a str, Item<'a>)> = items.own(items.main).collect();
+        for (_, item) in &own {
+            let Item::Option(name, default) = item else { continue };
+            known.push(name);
+            self.usage.declare(name, "option");
+            let value = self.constant_expr(items.main, default);
+            let set = self.options.set.iter().rev().find(|(n, _)| *n == name.text).map(|(_, v)| v.clone());
+            let value = match set {
+                Some(text) => self.set_option(name, &value, &text),
+                None => value,
+            };
+            self.constants.insert(name.span, Some(value));
+        }
+        for (_, item) in &own {
+            match item {
+                Item::Const(name, _) => self.usage.declare(name, "constant"),
+                Item::Def(def) => self.usage.declare(&def.name, def.kind.keyword()),
+                Item::Data(name, _) => self.usage.declare(name, "data block"),
+                Item::Option(..) | Item::Invalid(_) => {}
+            }
+        }
+        for (name, _) in &self.options.set {
+            if known.iter().any(|k| k.text == *name) {
+                continue;
+            }
+            // The shell has no place in the text: the report points at the options there are, or at the start.
+            let at = known.first().map_or(Span::new(items.main, 0, 1), |k| k.span);
+            let d = Diagnostic::error(codes::BAD_OPTION, at, format!("`--set {name}=…`: there is no option `{name}`"));
+            let list: Vec<String> = known.iter().map(|k| format!("`{}`", k.text)).collect();
+            let d = match super::suggest::nearest(name, known.iter().map(|k| k.text.as_str())) {
+                Some(near) => d.help(format!("there is `{near}`")),
+                None if list.is_empty() => d.help("declare one: `option lr = 0.01`"),
+                None => d.help(format!("options of this file: {}", list.join(", "))),
+            };
+            self.report(d);
+        }
+    }
+
+    /// The text of the shell as a value of the default's kind.
+    fn set_option(&mut self, name: &Name, default: &Value<'a>, text: &str) -> Value<'a> {
+        let (value, wanted) = match default {
+            Value::Num(_) => {
+                let (negative, digits) = text.strip_prefix('-').map_or((false, text), |t| (true, t));
+                let number = Num::parse(digits).ok().filter(|_| digits.starts_with(|c: char| c.is_ascii_digit()));
+                (number.map(|n| Value::Num(if negative { n.neg() } else { n })), "a number")
+            }
+            Value::Bool(_) => (text.parse::<bool>().ok().map(Value::Bool), "`true` or `false`"),
+            Value::Text(_) => (Some(Value::Text(text.to_owned())), "a text"),
+            Value::Invalid => return Value::Invalid,
+            other => (None, if matches!(other, Value::List(_)) { "a list, which the shell cannot set" } else { "a value" }),
+        };
+        value.unwrap_or_else(|| {
+            let d = Diagnostic::error(codes::BAD_OPTION, name.span, format!("`--set {}={text}`: {wanted} is needed", name.text));
+            self.fail(d.label("the option is declared here"))
+        })
+    }
+
+    /// What a top-level name of a source denotes.
+    pub(super) fn item(&mut self, source: SourceId, name: &str) -> Option<Value<'a>> {
+        let item = self.items.lookup(source, name)?;
+        self.usage.mark(item.span());
+        Some(match item {
+            Item::Def(def) => Value::Def(def),
+            Item::Const(name, value) => self.constant_item(name, value),
+            Item::Option(name, value) => match self.constants.get(&name.span).cloned() {
+                Some(known) => known.unwrap_or(Value::Invalid),
+                // An option of a used file has its default.
+                None => self.constant_item(name, value),
+            },
+            Item::Data(data, _) => {
+                let d = Diagnostic::error(codes::WRONG_KIND, data.span, format!("the data block `{}` is no value", data.text));
+                self.fail(d.help(format!("its fields are: `{}.field`", data.text)))
+            }
+            Item::Invalid(_) => Value::Invalid,
+        })
+    }
+
+    fn constant_item(&mut self, name: &'a Name, value: &'a Expr) -> Value<'a> {
+        match self.constants.get(&name.span).cloned() {
+            Some(Some(known)) => return known,
+            Some(None) => {
+                let d = Diagnostic::error(codes::RECURSION, name.span, format!("the constant `{}` depends on itself", name.text));
+                return self.fail(d);
+            }
+            None => {}
+        }
+        self.constants.insert(name.span, None);
+        let value = self.constant_expr(name.span.source, value);
+        self.constants.insert(name.span, Some(value.clone()));
+        value
+    }
+
+    /// An expression at the top level of a source.
+    fn constant_expr(&mut self, source: SourceId, e: &'a Expr) -> Value<'a> {
+        let frame = self.new_frame(source, e.span, None, String::new());
+        self.frames.push(frame);
+        let value = self.expr(e);
+        self.frames.pop();
+        match value {
+            Value::Tensor(t) => {
+                let d = Diagnostic::error(codes::NOT_CONSTANT, e.span, "a constant must be known before the program runs");
+                self.fail(d.label(format!("this is {}", Value::Tensor(t).kind())))
+            }
+            other => other,
+        }
+    }
+}

@@ -1,0 +1,142 @@
+//! Attributes of nodes, one variant a family of operations: passes match these few, never operations one by one.
+
+use super::dim::Dim;
+use super::types::{DType, TensorType};
+use std::hash::{Hash, Hasher};
+
+/// What a node has besides its operands.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub enum Attrs {
+    /// Nothing.
+    None,
+    /// A splat constant of this shape.
+    Const(Const, Vec<Dim>),
+    /// A size as a number of this element type.
+    Size(DType, Dim),
+    /// A tensor held by the runtime, and its type.
+    Slot(Slot, Box<TensorType>),
+    /// Another element type.
+    Cast(DType),
+    /// Another shape of as many elements, in the same order.
+    Reshape(Vec<Dim>),
+    /// Result axis `i` is operand axis `perm[i]`.
+    Permute(Vec<usize>),
+    /// Operand axis `i` becomes result axis `map[i]`; the result's other axes repeat it.
+    Broadcast {
+        /// The result's shape.
+        shape: Vec<Dim>,
+        /// Strictly increasing.
+        map: Vec<usize>,
+    },
+    /// `start..start + len` of an axis.
+    Slice {
+        /// The axis.
+        axis: usize,
+        /// First index.
+        start: usize,
+        /// How many.
+        len: Dim,
+    },
+    /// Zeros around an axis.
+    Pad {
+        /// The axis.
+        axis: usize,
+        /// How many before.
+        before: usize,
+        /// How many after.
+        after: usize,
+    },
+    /// One axis: concatenation, reversal, argmax.
+    Axis(usize),
+    /// Reduced axes, ascending.
+    Axes(Vec<usize>),
+    /// A sum of products over pairs of axes.
+    Contract(Contract),
+    /// Indices `0..n` along one new axis.
+    Iota(Dim),
+    /// A keyed draw of this shape.
+    Random {
+        /// The site's stream.
+        stream: u32,
+        /// The shape drawn.
+        shape: Vec<Dim>,
+    },
+}
+
+/// `out[batch…, a…, b…] = Σ a[batch, a, k] · b[batch, b, k]`: batch axes in order, then a's other axes, then b's.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Contract {
+    /// Pairs (axis of a, axis of b) that align.
+    pub batch: Vec<(usize, usize)>,
+    /// Pairs that are summed, row-major in this order.
+    pub sum: Vec<(usize, usize)>,
+}
+
+impl Contract {
+    /// Axes of operand a (rank `rank`) that are neither batch nor summed.
+    pub fn free_a(&self, rank: usize) -> Vec<usize> {
+        (0..rank).filter(|&i| !self.batch.iter().chain(&self.sum).any(|p| p.0 == i)).collect()
+    }
+
+    /// Axes of operand b (rank `rank`) that are neither batch nor summed.
+    pub fn free_b(&self, rank: usize) -> Vec<usize> {
+        (0..rank).filter(|&i| !self.batch.iter().chain(&self.sum).any(|p| p.1 == i)).collect()
+    }
+}
+
+/// A scalar constant. Floats compare by bits, so that 0 and -0 stay apart and a NaN equals itself.
+#[derive(Debug, Clone, Copy)]
+pub enum Const {
+    /// An f32 or f64, held as f64; an f32 constant is this value rounded once.
+    Float(DType, f64),
+    /// An integer or a mask.
+    Int(DType, i64),
+}
+
+impl Const {
+    /// The element type.
+    pub fn dtype(self) -> DType {
+        match self {
+            Const::Float(t, _) | Const::Int(t, _) => t,
+        }
+    }
+
+    /// The bits of the value at its own type, in the low bytes.
+    pub fn bits(self) -> u64 {
+        match self {
+            Const::Float(DType::F32, x) => u64::from((x as f32).to_bits()),
+            Const::Float(_, x) => x.to_bits(),
+            Const::Int(DType::I32, n) => u64::from(n as i32 as u32),
+            Const::Int(DType::U8 | DType::Bool, n) => u64::from(n as u8),
+            Const::Int(_, n) => n as u64,
+        }
+    }
+}
+
+impl PartialEq for Const {
+    fn eq(&self, other: &Const) -> bool {
+        self.dtype() == other.dtype() && self.bits() == other.bits()
+    }
+}
+
+impl Eq for Const {}
+
+impl Hash for Const {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.dtype().hash(state);
+        self.bits().hash(state);
+    }
+}
+
+/// Names a tensor that the runtime holds.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Slot {
+    /// A field of the batch, by its number among the program's inputs.
+    Input(u32),
+    /// A state of the program, by number: the value at the start of the step.
+    State(u32),
+    /// The seed of the run, an i64.
+    Seed,
+    /// Steps taken before this one, an i64.
+    Step,
+}

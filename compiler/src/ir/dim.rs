@@ -1,0 +1,168 @@
+//! Sizes of axes: integer polynomials in the free sizes, in normal form, so that two sizes are equal exactly when their
+//! normal forms are. Almost every size is a number; `batch` is the usual free one.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+/// A free size: an axis whose length is known only when the program is specialised.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Sym(pub Arc<str>);
+
+/// A product of free sizes with their powers, sorted by name; empty for the constant term.
+type Monomial = Vec<(Sym, u32)>;
+
+/// An integer polynomial in the free sizes.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Dim {
+    /// Coefficients by monomial; no coefficient is zero.
+    terms: BTreeMap<Monomial, i64>,
+}
+
+impl Dim {
+    /// The number `n`.
+    pub fn constant(n: i64) -> Dim {
+        let terms = if n == 0 { BTreeMap::new() } else { BTreeMap::from([(vec![], n)]) };
+        Dim { terms }
+    }
+
+    /// The free size `name`.
+    pub fn sym(name: &str) -> Dim {
+        Dim { terms: BTreeMap::from([(vec![(Sym(name.into()), 1)], 1)]) }
+    }
+
+    /// The number it is, if no free size occurs.
+    pub fn as_constant(&self) -> Option<i64> {
+        match self.terms.len() {
+            0 => Some(0),
+            1 => self.terms.get(&vec![] as &Monomial).copied(),
+            _ => None,
+        }
+    }
+
+    /// Whether it is the number 1.
+    pub fn is_one(&self) -> bool {
+        self.as_constant() == Some(1)
+    }
+
+    /// The sum; `None` when a coefficient leaves 64 bits.
+    pub fn checked_add(&self, other: &Dim) -> Option<Dim> {
+        let mut terms = self.terms.clone();
+        for (monomial, c) in &other.terms {
+            let sum = terms.get(monomial).copied().unwrap_or(0).checked_add(*c)?;
+            if sum == 0 {
+                terms.remove(monomial);
+            } else {
+                terms.insert(monomial.clone(), sum);
+            }
+        }
+        Some(Dim { terms })
+    }
+
+    /// The difference; `None` on overflow.
+    pub fn checked_sub(&self, other: &Dim) -> Option<Dim> {
+        self.checked_add(&other.checked_mul(&Dim::constant(-1))?)
+    }
+
+    /// The product; `None` on overflow.
+    pub fn checked_mul(&self, other: &Dim) -> Option<Dim> {
+        let mut res = Dim::constant(0);
+        for (m1, c1) in &self.terms {
+            for (m2, c2) in &other.terms {
+                let mut powers: BTreeMap<Sym, u32> = m1.iter().cloned().collect();
+                for (s, p) in m2 {
+                    let power = powers.entry(s.clone()).or_insert(0);
+                    *power = power.checked_add(*p)?;
+                }
+                let term = Dim { terms: BTreeMap::from([(powers.into_iter().collect(), c1.checked_mul(*c2)?)]) };
+                res = res.checked_add(&term)?;
+            }
+        }
+        Some(res)
+    }
+
+    /// The exact quotient by a number: `None` unless it divides every coefficient.
+    pub fn div_exact(&self, n: i64) -> Option<Dim> {
+        if n == 0 || self.terms.values().any(|c| c % n != 0) {
+            return None;
+        }
+        Some(Dim { terms: self.terms.iter().map(|(m, c)| (m.clone(), c / n)).collect() })
+    }
+
+    /// Its value where `size` gives the free sizes; `None` for an unknown size or on overflow.
+    pub fn eval(&self, size: &dyn Fn(&Sym) -> Option<i64>) -> Option<i64> {
+        let mut sum = 0i64;
+        for (monomial, c) in &self.terms {
+            let mut product = *c;
+            for (s, power) in monomial {
+                product = product.checked_mul(size(s)?.checked_pow(*power)?)?;
+            }
+            sum = sum.checked_add(product)?;
+        }
+        Some(sum)
+    }
+
+    /// The free sizes that occur.
+    pub fn syms(&self) -> impl Iterator<Item = &Sym> {
+        self.terms.keys().flatten().map(|(s, _)| s)
+    }
+}
+
+impl From<usize> for Dim {
+    /// Sizes in memory are far below 2^63.
+    fn from(n: usize) -> Dim {
+        Dim::constant(i64::try_from(n).unwrap_or(i64::MAX))
+    }
+}
+
+impl fmt::Display for Dim {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.terms.is_empty() {
+            return f.write_str("0");
+        }
+        // Terms with free sizes first, the constant last: `batch + 1`.
+        for (i, (monomial, c)) in self.terms.iter().rev().enumerate() {
+            match (i, *c < 0) {
+                (0, true) => f.write_str("-")?,
+                (0, false) => {}
+                (_, true) => f.write_str(" - ")?,
+                (_, false) => f.write_str(" + ")?,
+            }
+            let c = c.unsigned_abs();
+            if c != 1 || monomial.is_empty() {
+                write!(f, "{c}")?;
+                if !monomial.is_empty() {
+                    f.write_str("*")?;
+                }
+            }
+            for (j, (s, power)) in monomial.iter().enumerate() {
+                if j > 0 {
+                    f.write_str("*")?;
+                }
+                f.write_str(&s.0)?;
+                if *power != 1 {
+                    write!(f, "^{power}")?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Dim;
+
+    #[test]
+    fn equal_polynomials_have_equal_normal_forms() {
+        let (b, two) = (Dim::sym("batch"), Dim::constant(2));
+        let left = b.checked_add(&two).unwrap().checked_mul(&b.checked_sub(&two).unwrap()).unwrap();
+        let right = b.checked_mul(&b).unwrap().checked_sub(&Dim::constant(4)).unwrap();
+        assert_eq!(left, right);
+        assert_eq!(left.to_string(), "batch^2 - 4");
+        assert_eq!(left.eval(&|_| Some(5)), Some(21));
+        assert_eq!(b.checked_sub(&b).unwrap().as_constant(), Some(0));
+        assert_eq!(b.checked_mul(&Dim::constant(6)).unwrap().div_exact(4), None);
+        assert_eq!(Dim::constant(i64::MAX).checked_add(&Dim::constant(1)), None);
+    }
+}

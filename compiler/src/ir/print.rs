@@ -1,0 +1,83 @@
+//! The canonical text of a graph: one line a node, `%3 : f32[64, 10] = contract(%1, %2) sum=[(1, 0)]`.
+
+use super::attrs::{Attrs, Const, Slot};
+use super::dim::Dim;
+use super::graph::{Graph, Value};
+use std::fmt::Write;
+
+/// Names of what the runtime holds, for reading.
+pub trait Names {
+    /// The path of a state or the name of an input.
+    fn slot(&self, slot: Slot) -> String;
+}
+
+/// Prints a graph; equal graphs print equally.
+pub fn print(graph: &Graph, names: &dyn Names) -> String {
+    let mut out = String::new();
+    for (id, node) in graph.nodes() {
+        let types: Vec<String> = node.types.iter().map(ToString::to_string).collect();
+        let operands: Vec<String> = node.operands.iter().map(|v| value(*v)).collect();
+        // Writing to a string cannot fail.
+        let _ = write!(out, "%{} : {} = {}", id.0, types.join(", "), node.op.name);
+        if let Attrs::Slot(slot, _) = node.attrs {
+            let _ = write!(out, " {}", names.slot(slot));
+        }
+        if !operands.is_empty() {
+            let _ = write!(out, "({})", operands.join(", "));
+        }
+        let attrs = attrs(&node.attrs);
+        if !attrs.is_empty() {
+            let _ = write!(out, " {attrs}");
+        }
+        out.push('\n');
+    }
+    for o in &graph.outputs {
+        let _ = writeln!(out, "output {} = {}", o.name, value(o.value));
+    }
+    if let Some(guard) = graph.guard {
+        let _ = writeln!(out, "guard {}", value(guard));
+    }
+    for (state, v) in &graph.updates {
+        let _ = writeln!(out, "update {} = {}", names.slot(Slot::State(*state)), value(*v));
+    }
+    out
+}
+
+/// `%3`, or `%3.1` for a second result.
+pub fn value(v: Value) -> String {
+    if v.port == 0 { format!("%{}", v.node.0) } else { format!("%{}.{}", v.node.0, v.port) }
+}
+
+/// A constant as a person writes it.
+pub fn constant(c: Const) -> String {
+    match c {
+        Const::Float(nnc_runtime::dtype::DType::F32, x) => format!("{:?}", x as f32),
+        Const::Float(_, x) => format!("{x:?}"),
+        Const::Int(nnc_runtime::dtype::DType::Bool, n) => (n != 0).to_string(),
+        Const::Int(_, n) => n.to_string(),
+    }
+}
+
+fn dims(shape: &[Dim]) -> String {
+    let list: Vec<String> = shape.iter().map(ToString::to_string).collect();
+    format!("[{}]", list.join(", "))
+}
+
+fn attrs(attrs: &Attrs) -> String {
+    match attrs {
+        Attrs::None | Attrs::Slot(..) | Attrs::Reshape(_) => String::new(),
+        Attrs::Const(c, _) => constant(*c),
+        Attrs::Cast(_) => String::new(),
+        Attrs::Permute(perm) => format!("perm={perm:?}"),
+        Attrs::Broadcast { map, .. } => format!("map={map:?}"),
+        Attrs::Slice { axis, start, len } => format!("axis={axis} start={start} len={len}"),
+        Attrs::Pad { axis, before, after } => format!("axis={axis} before={before} after={after}"),
+        Attrs::Axis(axis) => format!("axis={axis}"),
+        Attrs::Axes(axes) => format!("axes={axes:?}"),
+        Attrs::Contract(c) if c.batch.is_empty() => format!("sum={:?}", c.sum),
+        Attrs::Contract(c) => format!("batch={:?} sum={:?}", c.batch, c.sum),
+        Attrs::Size(_, n) => n.to_string(),
+        Attrs::Iota(n) => dims(std::slice::from_ref(n)),
+        Attrs::Random { stream, .. } => format!("stream={stream:#010x}"),
+    }
+}

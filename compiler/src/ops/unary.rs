@@ -1,0 +1,196 @@
+//! Functions of one float, element by element. Error bounds of the transcendental ones are those of `prog::math`.
+
+use super::infer;
+use crate::ir::op::{Arity, Domain, Lower, Meaning, OpDef, Reference, ScalarFn, Vjp};
+use crate::prog::math;
+use std::f64::consts::PI;
+
+const REAL: &[Domain] = &[Domain::Float(-4.0, 4.0)];
+const POSITIVE: &[Domain] = &[Domain::Float(0.05, 8.0)];
+
+const fn unary(
+    name: &'static str,
+    doc: &'static str,
+    meaning: ScalarFn,
+    reference: Reference,
+    vjp: Vjp,
+    domain: &'static [Domain],
+) -> OpDef {
+    OpDef {
+        name,
+        doc,
+        arity: Arity::Exactly(1),
+        infer: infer::float,
+        meaning: Meaning::Scalar(meaning),
+        reference,
+        vjp,
+        lower: Lower::Elementwise,
+        domain,
+    }
+}
+
+/// −x.
+pub static NEG: OpDef = OpDef {
+    infer: infer::number,
+    ..unary(
+        "neg",
+        "-x",
+        |s| -s.args[0],
+        Reference::Function { value: |x| -x[0], slope: |_, _| -1.0 },
+        Vjp::Rule(|n| vec![Some(-n.ct())]),
+        REAL,
+    )
+};
+
+/// |x|; the slope at 0 is 0.
+pub static ABS: OpDef = unary(
+    "abs",
+    "the absolute value; its slope at 0 is 0",
+    |s| s.args[0].abs(),
+    Reference::Function { value: |x| x[0].abs(), slope: |x, _| x[0].signum() },
+    Vjp::Rule(|n| vec![Some(n.ct() * n.args[0].unary(&SIGN))]),
+    REAL,
+);
+
+/// −1, 0 or 1.
+pub static SIGN: OpDef = unary(
+    "sign",
+    "-1, 0 or 1 with the sign of x",
+    |s| {
+        let x = s.args[0];
+        let zero = s.p.f(x.ty(), 0.0);
+        let one = s.p.f(x.ty(), 1.0);
+        // A NaN fails both comparisons and stays itself; so does a zero, with its sign.
+        x.gt(zero).select(one, x.lt(zero).select(-one, x))
+    },
+    Reference::Value(|x| if x[0] == 0.0 { x[0] } else { x[0].signum() }),
+    Vjp::Zero("constant almost everywhere"),
+    REAL,
+);
+
+/// eˣ.
+pub static EXP: OpDef = unary(
+    "exp",
+    "e to the power x",
+    |s| math::exp(s.args[0]),
+    Reference::Function { value: |x| x[0].exp(), slope: |x, _| x[0].exp() },
+    Vjp::Rule(|n| vec![Some(n.ct() * n.out())]),
+    REAL,
+);
+
+/// eˣ − 1.
+pub static EXPM1: OpDef = unary(
+    "expm1",
+    "e to the power x, minus 1, exact for small x",
+    |s| math::expm1(s.args[0]),
+    Reference::Function { value: |x| x[0].exp_m1(), slope: |x, _| x[0].exp() },
+    Vjp::Rule(|n| vec![Some(n.ct() * (n.out() + 1.0))]),
+    REAL,
+);
+
+/// ln x.
+pub static LOG: OpDef = unary(
+    "log",
+    "the natural logarithm",
+    |s| math::log(s.args[0]),
+    Reference::Function { value: |x| x[0].ln(), slope: |x, _| 1.0 / x[0] },
+    Vjp::Rule(|n| vec![Some(n.ct() / n.args[0])]),
+    POSITIVE,
+);
+
+/// ln (1 + x).
+pub static LOG1P: OpDef = unary(
+    "log1p",
+    "the natural logarithm of 1 + x, exact for small x",
+    |s| math::log1p(s.args[0]),
+    Reference::Function { value: |x| x[0].ln_1p(), slope: |x, _| 1.0 / (1.0 + x[0]) },
+    Vjp::Rule(|n| vec![Some(n.ct() / (n.args[0] + 1.0))]),
+    &[Domain::Float(-0.9, 4.0)],
+);
+
+/// √x.
+pub static SQRT: OpDef = unary(
+    "sqrt",
+    "the square root",
+    |s| s.args[0].sqrt(),
+    Reference::Function { value: |x| x[0].sqrt(), slope: |x, _| 0.5 / x[0].sqrt() },
+    Vjp::Rule(|n| vec![Some(n.ct() / (n.out() * 2.0))]),
+    POSITIVE,
+);
+
+/// Hyperbolic tangent; d tanh = 1 − tanh².
+pub static TANH: OpDef = unary(
+    "tanh",
+    "the hyperbolic tangent",
+    |s| math::tanh(s.args[0]),
+    Reference::Function { value: |x| x[0].tanh(), slope: |x, _| 1.0 / x[0].cosh().powi(2) },
+    Vjp::Rule(|n| vec![Some(n.ct() * (1.0 - n.out() * n.out()))]),
+    REAL,
+);
+
+/// The error function; d erf = 2/√π · e^(−x²).
+pub static ERF: OpDef = unary(
+    "erf",
+    "the error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x",
+    |s| math::erf(s.args[0]),
+    Reference::Function { value: |x| libm::erf(x[0]), slope: |x, _| 2.0 / PI.sqrt() * (-x[0] * x[0]).exp() },
+    Vjp::Rule(|n| {
+        let x = n.args[0];
+        vec![Some(n.ct() * ((-(x * x)).unary(&EXP) * std::f64::consts::FRAC_2_SQRT_PI))]
+    }),
+    REAL,
+);
+
+/// sin x.
+pub static SIN: OpDef = unary(
+    "sin",
+    "the sine",
+    |s| math::sin(s.args[0]),
+    Reference::Function { value: |x| x[0].sin(), slope: |x, _| x[0].cos() },
+    Vjp::Rule(|n| vec![Some(n.ct() * n.args[0].unary(&COS))]),
+    REAL,
+);
+
+/// cos x.
+pub static COS: OpDef = unary(
+    "cos",
+    "the cosine",
+    |s| math::cos(s.args[0]),
+    Reference::Function { value: |x| x[0].cos(), slope: |x, _| -x[0].sin() },
+    Vjp::Rule(|n| vec![Some(-(n.ct() * n.args[0].unary(&SIN)))]),
+    REAL,
+);
+
+/// ⌊x⌋.
+pub static FLOOR: OpDef = unary(
+    "floor",
+    "the largest whole number not above x",
+    |s| s.args[0].floor(),
+    Reference::Value(|x| x[0].floor()),
+    Vjp::Zero("constant almost everywhere"),
+    REAL,
+);
+
+/// ⌈x⌉.
+pub static CEIL: OpDef = unary(
+    "ceil",
+    "the smallest whole number not below x",
+    |s| s.args[0].ceil(),
+    Reference::Value(|x| x[0].ceil()),
+    Vjp::Zero("constant almost everywhere"),
+    REAL,
+);
+
+/// x rounded, halves to even.
+pub static ROUND: OpDef = unary(
+    "round",
+    "the nearest whole number, halves to the even one",
+    |s| s.args[0].nearest(),
+    Reference::Value(|x| x[0].round_ties_even()),
+    Vjp::Zero("constant almost everywhere"),
+    REAL,
+);
+
+/// The rows of this family.
+pub(super) const ROWS: &[&OpDef] =
+    &[&NEG, &ABS, &SIGN, &EXP, &EXPM1, &LOG, &LOG1P, &SQRT, &TANH, &ERF, &SIN, &COS, &FLOOR, &CEIL, &ROUND];

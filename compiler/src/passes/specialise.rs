@@ -1,0 +1,82 @@
+//! Numbers for the free sizes. A program knows no batch size; code is made for one.
+
+use super::rebuild::{Fate, try_rebuild};
+use crate::ir::attrs::Attrs;
+use crate::ir::dim::{Dim, Sym};
+use crate::ir::graph::{Graph, SiteId};
+use crate::ir::types::TensorType;
+use crate::ops::source::size_constant;
+use std::fmt;
+
+/// Why a graph cannot be had at these sizes.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Misfit {
+    /// What does not fit, in the words of the operation.
+    pub what: String,
+    /// The operation.
+    pub op: &'static str,
+    /// Where it comes from.
+    pub sites: Vec<SiteId>,
+}
+
+impl fmt::Display for Misfit {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "`{}`: {}", self.op, self.what)
+    }
+}
+
+impl std::error::Error for Misfit {}
+
+/// The graph with `size` of each free size in all types and attributes; a size used as a number becomes a constant. Results,
+/// updates, guard and places are kept.
+///
+/// # Errors
+/// When `size` does not know a free size, a size becomes negative or leaves 64 bits, or an operation cannot be had at
+/// these sizes.
+pub fn specialise(graph: &Graph, size: &dyn Fn(&Sym) -> Option<i64>) -> Result<Graph, Misfit> {
+    try_rebuild(graph, |visit| {
+        let misfit = |what: String| Misfit { what, op: visit.node.op.name, sites: visit.node.sites.clone() };
+        let attrs = attrs(&visit.node.attrs, &|dim| number(dim, size)).map_err(misfit)?;
+        if let Some(c) = size_constant(&attrs) {
+            return Ok(Fate::Value(visit.b.constant(c, vec![])));
+        }
+        match visit.b.try_add(visit.node.op, attrs, visit.args) {
+            Ok(id) => Ok(Fate::Node(id)),
+            Err(e) => Err(misfit(e.what)),
+        }
+    })
+}
+
+/// The value of a size.
+fn number(dim: &Dim, size: &dyn Fn(&Sym) -> Option<i64>) -> Result<Dim, String> {
+    if let Some(unknown) = dim.syms().find(|s| size(s).is_none()) {
+        return Err(format!("the size `{}` is not known", unknown.0));
+    }
+    match dim.eval(size) {
+        Some(n) if n >= 0 => Ok(Dim::constant(n)),
+        Some(n) => Err(format!("the size {dim} is {n}")),
+        None => Err(format!("the size {dim} is too large")),
+    }
+}
+
+/// Attributes with every size replaced.
+fn attrs(attrs: &Attrs, number: &dyn Fn(&Dim) -> Result<Dim, String>) -> Result<Attrs, String> {
+    let shape = |dims: &[Dim]| dims.iter().map(number).collect::<Result<Vec<Dim>, String>>();
+    Ok(match attrs {
+        Attrs::Const(c, dims) => Attrs::Const(*c, shape(dims)?),
+        Attrs::Slot(slot, ty) => Attrs::Slot(*slot, Box::new(TensorType::new(ty.dtype, shape(&ty.shape)?))),
+        Attrs::Reshape(dims) => Attrs::Reshape(shape(dims)?),
+        Attrs::Broadcast { shape: dims, map } => Attrs::Broadcast { shape: shape(dims)?, map: map.clone() },
+        Attrs::Slice { axis, start, len } => Attrs::Slice { axis: *axis, start: *start, len: number(len)? },
+        Attrs::Size(dtype, n) => Attrs::Size(*dtype, number(n)?),
+        Attrs::Iota(n) => Attrs::Iota(number(n)?),
+        Attrs::Random { stream, shape: dims } => Attrs::Random { stream: *stream, shape: shape(dims)? },
+        Attrs::None
+        | Attrs::Cast(_)
+        | Attrs::Permute(_)
+        | Attrs::Pad { .. }
+        | Attrs::Axis(_)
+        | Attrs::Axes(_)
+        | Attrs::Contract(_) => attrs.clone(),
+    })
+}

@@ -1,0 +1,65 @@
+//! The pipeline: which passes run, in which order, and the way from a checked program to native code.
+
+use crate::ir::graph::Graph;
+use crate::passes::rebuild::same;
+use crate::passes::{cse, dce, fold, simplify};
+use std::time::{Duration, Instant};
+
+/// A pass over a graph. Every pass keeps the bits of all roots.
+#[derive(Debug, Clone, Copy)]
+pub struct Pass {
+    /// Its name, by which it is printed and switched off.
+    pub name: &'static str,
+    /// What it guarantees, in a sentence.
+    pub contract: &'static str,
+    /// The pass.
+    pub run: fn(&Graph) -> Graph,
+}
+
+/// What runs, in this order, again and again until nothing changes.
+pub static PIPELINE: &[Pass] = &[
+    Pass {
+        name: "fold",
+        contract: "what depends on constants alone and is the same everywhere is a constant",
+        run: fold::fold,
+    },
+    Pass { name: "simplify", contract: "no exact rewrite of the rule tables applies", run: simplify::simplify },
+    Pass { name: "cse", contract: "no two nodes compute the same thing from the same operands", run: cse::cse },
+    Pass { name: "dce", contract: "every node is needed by a result, an update or the guard", run: dce::dce },
+];
+
+/// Rounds after which the pipeline stops even if something still changes. Each round but the last makes the graph smaller
+/// or simpler; real programs take two or three.
+const MOST_ROUNDS: usize = 8;
+
+/// How passes run.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct PassOptions<'a> {
+    /// Names of passes that are left out.
+    pub disabled: &'a [&'a str],
+}
+
+/// Runs the pipeline. `on_pass` sees each pass's name, the graph it leaves and the time it took.
+///
+/// # Panics
+/// In debug builds, when a pass breaks an invariant of graphs: a mistake of the pass.
+pub fn optimise(
+    graph: &Graph,
+    options: &PassOptions<'_>,
+    on_pass: &mut dyn FnMut(&'static str, &Graph, Duration),
+) -> Graph {
+    let mut graph = graph.clone();
+    for _ in 0..MOST_ROUNDS {
+        let before = graph.clone();
+        for pass in PIPELINE.iter().filter(|pass| !options.disabled.contains(&pass.name)) {
+            let start = Instant::now();
+            graph = (pass.run)(&graph);
+            on_pass(pass.name, &graph, start.elapsed());
+            debug_assert_eq!(crate::ir::verify::verify(&graph), Ok(()), "after `{}`", pass.name);
+        }
+        if same(&before, &graph) {
+            break;
+        }
+    }
+    graph
+}

@@ -1,0 +1,213 @@
+//! What elaboration makes of a file: states, inputs, three graphs in which `batch` is still free, and the plan of the run.
+//!
+//! A program knows no batch size. [`crate::passes::specialise`] puts numbers for the free sizes before code is made.
+
+use crate::ir::attrs::Slot;
+use crate::ir::graph::{Graph, SiteId};
+use crate::ir::print::Names;
+use crate::ir::types::{DType, TensorType};
+use nnc_grammar::span::Span;
+use nnc_runtime::data::Format;
+
+/// A place in the text together with the layer path it was reached by.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Site {
+    /// The text.
+    pub span: Span,
+    /// `Mlp.dense_2`; empty outside layers.
+    pub path: String,
+}
+
+/// What a state is for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Role {
+    /// Trained.
+    Parameter,
+    /// Kept by an optimizer for one parameter.
+    Slot,
+    /// Kept by a layer, not trained: running statistics.
+    Statistic,
+    /// Kept by a metric over one pass, reset before it.
+    Metric,
+}
+
+/// A tensor that lives from step to step.
+#[derive(Debug, Clone)]
+pub struct State {
+    /// `Mlp.dense.w`, `Mlp.dense.w#Adam.m`, `metric.confusion.counts`.
+    pub path: String,
+    /// Its type; sizes are numbers.
+    pub ty: TensorType,
+    /// What it is for.
+    pub role: Role,
+    /// Its declaration.
+    pub site: SiteId,
+}
+
+/// A column of the data that the graphs read, one buffer a batch: `[batch, row shape…]`.
+#[derive(Debug, Clone)]
+pub struct Input {
+    /// The data block.
+    pub data: String,
+    /// The column's name in the source.
+    pub column: String,
+    /// The element type in the buffer: raw columns stay u8; numeric text is in the run's precision; class numbers are i32.
+    pub dtype: DType,
+    /// The shape of one row.
+    pub row_shape: Vec<usize>,
+    /// The number of classes its values must lie below, when a field declares them.
+    pub classes: Option<usize>,
+    /// Where the field that reads it is declared.
+    pub span: Span,
+}
+
+/// A `data` block.
+#[derive(Debug, Clone)]
+pub struct DataPlan {
+    /// Its name.
+    pub name: String,
+    /// Where its rows come from.
+    pub source: SourceSpec,
+    /// The share of the training rows kept for validation.
+    pub valid: f64,
+    /// The share of all rows kept for the test, of a source without a test part of its own.
+    pub test: f64,
+}
+
+/// Where rows come from: `idx("data/fashion")`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct SourceSpec {
+    /// The reader.
+    pub format: Format,
+    /// The path as written or set, not yet resolved against the file's folder.
+    pub path: String,
+    /// Where it is written, or the option that set it.
+    pub span: Span,
+}
+
+/// What is said of a run's passes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Part {
+    /// The rows trained on.
+    Train,
+    /// The rows held out of training.
+    Valid,
+    /// The rows never used before the end.
+    Test,
+}
+
+/// How a figure is made from the values of a pass's batches.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub enum Gather {
+    /// The mean over rows.
+    MeanByRows,
+    /// The value after the last batch: a metric that keeps state.
+    Last,
+}
+
+/// A reported figure: a loss or a metric, an output of the graphs by name.
+#[derive(Debug, Clone)]
+pub struct Figure {
+    /// `loss`, `accuracy`.
+    pub name: String,
+    /// Whether it is a loss.
+    pub is_loss: bool,
+    /// How batches combine.
+    pub gather: Gather,
+    /// Sizes; empty for one number. A matrix is shown as a table.
+    pub shape: Vec<usize>,
+    /// Whether the train step reports it too.
+    pub in_training: bool,
+    /// Its declaration.
+    pub span: Span,
+}
+
+/// A figure of a part, to be watched: `valid.accuracy`.
+#[derive(Debug, Clone)]
+pub struct Watch {
+    /// Of which rows.
+    pub part: Part,
+    /// Which figure.
+    pub figure: String,
+    /// Whether larger is better.
+    pub higher: bool,
+    /// The line that says so.
+    pub span: Span,
+}
+
+/// A `train` block.
+#[derive(Debug, Clone)]
+pub struct TrainPlan {
+    /// The data trained on.
+    pub data: DataPlan,
+    /// Rows of a batch.
+    pub batch: usize,
+    /// Passes over the training rows.
+    pub epochs: usize,
+    /// What is reported, losses first.
+    pub figures: Vec<Figure>,
+    /// `keep highest valid.accuracy`: when `best.safetensors` is written.
+    pub keep: Option<Watch>,
+    /// `stop after n epochs without lower valid.loss`.
+    pub stop: Option<(usize, Watch)>,
+    /// The step: outputs are the figures with `in_training`, the guard is the sum of the losses, updates are new states.
+    pub step: Graph,
+    /// Outputs are all figures; updates those of the metrics' states.
+    pub evaluate: Graph,
+}
+
+/// A `predict` block.
+#[derive(Debug, Clone)]
+pub struct PredictPlan {
+    /// Its name; `predict` when it has none.
+    pub name: String,
+    /// The data it reads.
+    pub data: DataPlan,
+    /// Outputs are its bindings that no line uses.
+    pub graph: Graph,
+}
+
+/// One model in the table that a run prints.
+#[derive(Debug, Clone)]
+pub struct Row {
+    /// `Mlp.dense.w`.
+    pub path: String,
+    /// Its sizes.
+    pub shape: Vec<usize>,
+    /// Number of elements.
+    pub elements: usize,
+    /// Multiply-adds of one row of the batch that involve it, forward.
+    pub multiply_adds: usize,
+}
+
+/// A checked file.
+#[derive(Debug, Clone)]
+pub struct Program {
+    /// f32 or f64.
+    pub precision: DType,
+    /// All states; graphs name them by number.
+    pub states: Vec<State>,
+    /// All inputs; graphs name them by number.
+    pub inputs: Vec<Input>,
+    /// All places; nodes name them by number.
+    pub sites: Vec<Site>,
+    /// Updates every state to its initial value.
+    pub initialise: Graph,
+    /// The `train` block.
+    pub train: Option<TrainPlan>,
+    /// The `predict` blocks.
+    pub predict: Vec<PredictPlan>,
+    /// Parameters for the model table.
+    pub table: Vec<Row>,
+}
+
+impl Names for Program {
+    fn slot(&self, slot: Slot) -> String {
+        match slot {
+            Slot::Input(i) => self.inputs.get(i as usize).map_or_else(|| format!("input {i}"), |x| x.column.clone()),
+            Slot::State(i) => self.states.get(i as usize).map_or_else(|| format!("state {i}"), |x| x.path.clone()),
+            Slot::Seed => "seed".into(),
+            Slot::Step => "step".into(),
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! The folder of a run: `last.safetensors`, `best.safetensors`, `curve.csv` and `source.nn`, each replaced atomically.
+//!
+//! Nothing in it depends on the time, the machine or the number of threads: equal runs leave equal files.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::figures::Figures;
+use super::plan::{Plan, Role, StateSpec};
+use super::progress::{Progress, split_metadata};
+use crate::buffer::Buffer;
+use crate::checkpoint::{self, CheckpointError, TensorView, atomic};
+
+/// All state of a run: where it can go on.
+pub const LAST: &str = "last.safetensors";
+/// The weights (parameters and statistics) that the `keep` line chose.
+pub const BEST: &str = "best.safetensors";
+/// The figures of each epoch.
+pub const CURVE: &str = "curve.csv";
+/// The program, with the options that were set.
+pub const SOURCE: &str = "source.nn";
+
+/// Where a run leaves its files.
+pub struct Folder {
+    path: PathBuf,
+    /// `curve.csv` so far, its head first.
+    curve: Vec<String>,
+}
+
+impl Folder {
+    /// Makes the folder where it is absent, and checks that a file can be written in it.
+    pub fn create(path: &Path) -> Result<Folder, CheckpointError> {
+        let failed = |error: std::io::Error| {
+            let what = format!("cannot be used as a folder for results: {error}");
+            CheckpointError::new(path, what).help("name another one")
+        };
+        fs::create_dir_all(path).map_err(failed)?;
+        let probe = path.join(".probe");
+        atomic::replace(&probe, |writer| writer.write_all(b"nnc")).map_err(failed)?;
+        fs::remove_file(&probe).map_err(failed)?;
+        Ok(Folder { path: path.to_owned(), curve: vec![] })
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Removes what an earlier run has left, so that no file of two runs stands beside each other.
+    pub fn clear(&self) -> Result<(), CheckpointError> {
+        for name in [LAST, BEST, CURVE, SOURCE] {
+            let file = self.path.join(name);
+            match fs::remove_file(&file) {
+                Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+                    return Err(CheckpointError::new(&file, format!("cannot be removed: {error}")));
+                }
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes over the epochs before `epoch` of a run's curve, for the run that goes on from there.
+    pub fn continue_curve(&mut self, text: &str, epoch: u64) {
+        let completed =
+            |line: &&str| line.split(',').next().and_then(|n| n.parse::<u64>().ok()).is_some_and(|n| n <= epoch);
+        let mut lines = text.lines();
+        self.curve = lines.next().map(str::to_owned).into_iter().collect();
+        self.curve.extend(lines.filter(completed).map(str::to_owned));
+    }
+
+    /// Writes the program.
+    pub fn write_source(&self, text: &str) -> Result<(), CheckpointError> {
+        self.write_text(SOURCE, text)
+    }
+
+    /// Writes all state and the progress.
+    pub fn write_last(
+        &self,
+        plan: &Plan,
+        rows: usize,
+        progress: &Progress,
+        specs: &[StateSpec],
+        states: &[Buffer],
+    ) -> Result<(), CheckpointError> {
+        let kept = |role| role != Role::Metric;
+        checkpoint::write(&self.path.join(LAST), &views(specs, states, kept), &progress.metadata(plan, rows))
+    }
+
+    /// Writes the weights alone, with what the split of the rows follows from.
+    pub fn write_best(&self, plan: &Plan, specs: &[StateSpec], states: &[Buffer]) -> Result<(), CheckpointError> {
+        checkpoint::write(&self.path.join(BEST), &views(specs, states, Role::is_weight), &split_metadata(plan))
+    }
+
+    /// Adds an epoch to the curve: every figure that is one number, as shortest round-trip decimals.
+    pub(crate) fn write_curve(
+        &mut self,
+        epoch: u64,
+        step: u64,
+        train: &Figures,
+        valid: &Figures,
+    ) -> Result<(), CheckpointError> {
+        let mut head = String::from("epoch,step");
+        let mut line = format!("{epoch},{step}");
+        for (part, figures) in [("train", train), ("valid", valid)] {
+            for value in &figures.0 {
+                if let Some(number) = value.scalar() {
+                    // Writing to a string cannot fail. Names are identifiers, so no quotes are needed.
+                    let _ = write!(head, ",{part}.{}", value.name);
+                    let _ = write!(line, ",{number:?}");
+                }
+            }
+        }
+        if self.curve.first() != Some(&head) {
+            self.curve = vec![head];
+        }
+        self.curve.push(line);
+        self.write_text(CURVE, &(self.curve.join("\n") + "\n"))
+    }
+
+    fn write_text(&self, name: &str, text: &str) -> Result<(), CheckpointError> {
+        let file = self.path.join(name);
+        atomic::replace(&file, |writer| writer.write_all(text.as_bytes()))
+            .map_err(|error| CheckpointError::new(&file, format!("cannot write it: {error}")))
+    }
+}
+
+fn views<'a>(specs: &'a [StateSpec], states: &'a [Buffer], kept: impl Fn(Role) -> bool) -> Vec<TensorView<'a>> {
+    let view = |(spec, state): (&'a StateSpec, &'a Buffer)| TensorView {
+        name: &spec.path,
+        dtype: spec.dtype,
+        shape: &spec.shape,
+        data: state.as_slice(),
+    };
+    specs.iter().zip(states).filter(|(spec, _)| kept(spec.role)).map(view).collect()
+}

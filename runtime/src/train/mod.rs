@@ -1,0 +1,33 @@
+//! The training loop: rows in, typed events out, files in between. It knows no graph and prints nothing.
+//!
+//! A caller describes a run by a [`Plan`] and the program's [`StateSpec`]s, makes a [`Step`](crate::step::Step) for every
+//! batch size that will occur ([`Plan::batch_sizes`]) and calls [`run`]. Everything that a run computes follows from the
+//! plan, the seed, the initial states and the data; times appear in events only, never in files. A run that is
+//! interrupted and started again from its `last.safetensors` therefore gives the bits of one that never stopped.
+
+mod accumulate;
+mod event;
+mod feed;
+mod figures;
+mod folder;
+mod parts;
+mod pass;
+mod plan;
+mod progress;
+mod restore;
+mod rules;
+mod run;
+
+pub use self::event::{Event, Weights};
+pub use self::feed::{Feed, InputSpec, input_buffers};
+pub use self::figures::{Figures, Value};
+pub use self::folder::{BEST, CURVE, Folder, LAST, SOURCE};
+pub use self::parts::Parts;
+pub use self::pass::{Evaluator, Steps};
+pub use self::plan::{FigureSpec, Gather, Order, Part, Plan, Role, StateSpec, Watch};
+pub use self::progress::{Best, Key, Progress, split_key};
+pub use self::restore::{Refusal, Restored, restore};
+pub use self::run::{Failure, Job, Outcome, run, weights_of};
+
+#[cfg(test)]
+mod tests;

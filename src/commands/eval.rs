@@ -1,0 +1,95 @@
+//! `nnc eval`: the figures of given weights.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use nnc_compiler::world::Options;
+use nnc_grammar::codes;
+use nnc_runtime::train::{Evaluator, Figures, Order, Part, Parts, Plan, input_buffers};
+use serde::Serialize;
+
+use crate::cli::{MachineArguments, ProgramArguments};
+use crate::console::{Console, Failed};
+use crate::load::load;
+use crate::report::Plain;
+use crate::show::{brief, matrices};
+use crate::{session, weights};
+
+/// Evaluates weights on the rows held out and on the test.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    program: ProgramArguments,
+    #[command(flatten)]
+    machine: MachineArguments,
+    /// The weights: last.safetensors, best.safetensors, or a file with the same tensors.
+    #[arg(long, value_name = "WEIGHTS.safetensors")]
+    weights: PathBuf,
+    /// The seed that the rows were divided by; that of the weights file when left out.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
+    /// Rows of a batch, in place of the program's.
+    #[arg(long, value_name = "N")]
+    batch: Option<usize>,
+    /// Writes one JSON object to standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    event: &'static str,
+    valid: &'a Figures,
+    test: &'a Figures,
+}
+
+/// Evaluates.
+pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed> {
+    let console = &console.quiet(arguments.json);
+    let file = weights::read(&arguments.weights)?;
+    let options = Options { batch: arguments.batch, ..Options::default() };
+    let loaded = load(&arguments.program, options, console)?;
+    let train = session::train_plan(&loaded)?;
+    let (seed, order) = weights::split_key(Some(&file)).unwrap_or((0, Order::Shuffled));
+    let seed = arguments.seed.unwrap_or(seed);
+    let batch = session::batch_of(train)?;
+    let split = session::split_rows(&loaded, &train.data, order, seed, console)?;
+    let (inputs, spans) = session::inputs(&loaded.program, &[&train.evaluate]);
+    let source = session::read_source(&loaded, &train.data, &inputs)();
+    let source = source.map_err(|error| session::data_failure(&loaded, train.data.source.span, &error, console))?;
+    let parts = Parts::new(&source, &split, &inputs)
+        .map_err(|(place, error)| session::data_failure(&loaded, spans[place], &error, console))?;
+
+    let (engine, pool) = (arguments.machine.engine, session::pool(arguments.machine.threads())?);
+    let specs = session::state_specs(&loaded.program);
+    let mut states = session::initial_states(&loaded, &specs, seed, (engine, &pool), console)?;
+    let figures = session::figure_specs(train);
+    let plan = Plan { batch, epochs: 0, steps: None, order, seed, figures, keep: None, stop: None };
+    let sizes = plan.batch_sizes(&[split.valid.len(), session::test_rows(&split)]);
+    let steps = session::steps(&loaded, &train.evaluate, sizes, engine, console)?;
+    let mut evaluator = Evaluator::new(steps, batch, &plan.figures, &specs, &states);
+    weights::restore_into(&loaded, &arguments.weights, &file, &specs, &mut states, console)?;
+    let mut buffers = input_buffers(loaded.program.inputs.len(), &inputs, batch.get())
+        .ok_or_else(|| Plain::new(codes::TOO_LARGE, "a batch takes more bytes than can be counted"))?;
+
+    let machine = (&pool, arguments.machine.threads_always, seed);
+    let mut evaluate = |part: Part| {
+        let (feed, rows) = (parts.feed(part), parts.rows(part));
+        evaluator.evaluate(feed, rows, &mut states, &mut buffers, machine).map_err(|batch| {
+            Plain::new(codes::NOT_FINITE, format!("the loss of the {part} rows is not finite in batch {}", batch + 1))
+        })
+    };
+    let (valid, test) = (evaluate(Part::Valid)?, evaluate(Part::Test)?);
+    if arguments.json {
+        // Maps with text keys: serialising them cannot fail.
+        console.put(&serde_json::to_string(&Line { event: "eval", valid: &valid, test: &test }).unwrap_or_default());
+        return Ok(());
+    }
+    for (part, figures) in [("valid", &valid), ("test", &test)] {
+        if !figures.0.is_empty() {
+            console.say(&format!("{part:<5}  {}", brief(figures)));
+        }
+    }
+    console.say(&matrices(if test.0.is_empty() { &valid } else { &test }));
+    Ok(())
+}

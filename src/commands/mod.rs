@@ -1,0 +1,10 @@
+//! One file a subcommand: its arguments and what it does.
+
+pub(crate) mod check;
+pub(crate) mod compile;
+pub(crate) mod eval;
+pub(crate) mod library;
+pub(crate) mod predict;
+pub(crate) mod run;
+mod run_end;
+mod run_folder;

@@ -1,0 +1,178 @@
+//! `nnc predict`: the outputs of a `predict` block, row by row.
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use clap::Args;
+use nnc_compiler::program::{DataPlan, PredictPlan, SourceSpec};
+use nnc_compiler::world::Options;
+use nnc_grammar::codes;
+use nnc_runtime::data::Source;
+use nnc_runtime::data::split::{Holdout, Test};
+use nnc_runtime::dtype::element_as_f64;
+use nnc_runtime::step::{Step, StepIo};
+use nnc_runtime::train::{Feed, Figures, Order, Value, input_buffers};
+use serde::Serialize;
+
+use crate::cli::{MachineArguments, ProgramArguments};
+use crate::console::{Console, Failed};
+use crate::load::{Loaded, load};
+use crate::report::Plain;
+use crate::show::rows_of;
+use crate::{session, weights};
+
+/// Rows of a batch where the program has no train block to say it.
+const BATCH: usize = 64;
+
+/// Computes the outputs of a predict block for the test rows, or for the rows of a file.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    program: ProgramArguments,
+    #[command(flatten)]
+    machine: MachineArguments,
+    /// The weights: last.safetensors, best.safetensors, or a file with the same tensors.
+    #[arg(long, value_name = "WEIGHTS.safetensors")]
+    weights: PathBuf,
+    /// Data of the same form as the program's: their test part, or all their rows if they have none.
+    #[arg(long, value_name = "PATH")]
+    input: Option<PathBuf>,
+    /// The predict block, where the program has several.
+    #[arg(long, value_name = "NAME")]
+    name: Option<String>,
+    /// Writes one JSON object a row to standard output.
+    #[arg(long)]
+    json: bool,
+}
+
+#[derive(Serialize)]
+struct Line<'a> {
+    row: u64,
+    #[serde(flatten)]
+    outputs: &'a Figures,
+}
+
+/// Predicts.
+pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed> {
+    let console = &console.quiet(arguments.json);
+    let file = weights::read(&arguments.weights)?;
+    let loaded = load(&arguments.program, Options::default(), console)?;
+    let block = chosen(&loaded, arguments.name.as_deref())?;
+    let data = match &arguments.input {
+        // The whole file is asked for, whatever the program holds out of its own.
+        Some(path) => DataPlan { source: given(&block.data.source, path)?, valid: 0.0, test: 0.0, ..block.data.clone() },
+        None => block.data.clone(),
+    };
+    let (seed, order) = weights::split_key(Some(&file)).unwrap_or((0, Order::Shuffled));
+    let (inputs, spans) = session::inputs(&loaded.program, &[&block.graph]);
+    let source = session::read_source(&loaded, &data, &inputs)();
+    let source = source.map_err(|error| session::data_failure(&loaded, data.source.span, &error, console))?;
+    let rows = rows(&loaded, &data, &source, (order, seed), console)?;
+    let table = source.test.as_ref().unwrap_or(&source.train);
+    let feed = Feed::new(table, &inputs)
+        .map_err(|(place, error)| session::data_failure(&loaded, spans[place], &error, console))?;
+
+    let (engine, pool) = (arguments.machine.engine, session::pool(arguments.machine.threads())?);
+    let specs = session::state_specs(&loaded.program);
+    let mut states = session::initial_states(&loaded, &specs, seed, (engine, &pool), console)?;
+    weights::restore_into(&loaded, &arguments.weights, &file, &specs, &mut states, console)?;
+    let batch = NonZeroUsize::new(loaded.program.train.as_ref().map_or(BATCH, |train| train.batch)).unwrap_or(NonZeroUsize::MIN);
+    let mut buffers = input_buffers(loaded.program.inputs.len(), &inputs, batch.get())
+        .ok_or_else(|| Plain::new(codes::TOO_LARGE, "a batch takes more bytes than can be counted"))?;
+    let sizes = [batch.get().min(rows.len()), rows.len() % batch];
+    let mut steps = session::steps(&loaded, &block.graph, sizes.into_iter().filter(|&n| n > 0), engine, console)?;
+    for (index, rows) in rows.chunks(batch.get()).enumerate() {
+        feed.fill(rows, &mut buffers);
+        let step = steps.of(rows.len());
+        let mut io = StepIo {
+            states: &mut states,
+            inputs: &buffers,
+            seed: seed.cast_signed(),
+            step: index as i64,
+            pool: &pool,
+            threads_always: arguments.machine.threads_always,
+        };
+        step.run(&mut io).map_err(|_| Plain::new(codes::NOT_FINITE, "a checked value is not finite"))?;
+        print(block, step, rows, arguments.json, console);
+    }
+    Ok(())
+}
+
+/// The block of that name, or the only one.
+fn chosen<'a>(loaded: &'a Loaded, name: Option<&str>) -> Result<&'a PredictPlan, Plain> {
+    let blocks = &loaded.program.predict;
+    let names = || blocks.iter().map(|block| format!("`{}`", block.name)).collect::<Vec<_>>().join(", ");
+    match (name, blocks.as_slice()) {
+        (_, []) => Err(Plain::new(codes::MISSING_SETTING, format!("{} has no `predict` block", loaded.name))),
+        (None, [block]) => Ok(block),
+        (None, _) => {
+            let plain = Plain::new(codes::MISSING_ARGUMENT, format!("{} has several `predict` blocks", loaded.name));
+            Err(plain.help(format!("choose one with `--name`: {}", names())))
+        }
+        (Some(name), _) => blocks.iter().find(|block| block.name == name).ok_or_else(|| {
+            let headline = format!("{} has no `predict` block `{}`", loaded.name, name.escape_debug());
+            Plain::new(codes::UNKNOWN_NAME, headline).help(format!("it has {}", names()))
+        }),
+    }
+}
+
+/// The source of the program, at another path.
+fn given(source: &SourceSpec, path: &std::path::Path) -> Result<SourceSpec, Plain> {
+    // Made absolute, since it is relative to the current folder rather than to the program's.
+    let absolute = std::path::absolute(path)
+        .map_err(|error| Plain::new(codes::FILE, format!("{}: {error}", path.display())))?;
+    Ok(SourceSpec { path: absolute.display().to_string(), ..source.clone() })
+}
+
+/// The rows to predict: the source's own test part, else those that the split holds out for it, else all.
+fn rows(
+    loaded: &Loaded,
+    data: &DataPlan,
+    source: &Source,
+    (order, seed): (Order, u64),
+    console: &Console,
+) -> Result<Vec<u32>, Failed> {
+    // A table has at most u32::MAX rows.
+    let all = |rows: usize| (0..rows as u32).collect();
+    if let Some(test) = &source.test {
+        return Ok(all(test.rows()));
+    }
+    if (Holdout { valid: data.valid, test: data.test }) == Holdout::default() {
+        return Ok(all(source.train.rows()));
+    }
+    Ok(match session::split_rows(loaded, data, order, seed, console)?.test {
+        Test::HeldOut(rows) => rows,
+        _ => all(source.train.rows()),
+    })
+}
+
+/// Prints the outputs of a batch: those with an axis of rows row by row, all others as they are.
+fn print(block: &PredictPlan, step: &dyn Step, rows: &[u32], json: bool, console: &Console) {
+    let mut text = String::new();
+    for (place, row) in rows.iter().enumerate() {
+        let outputs = Figures(step.outputs().iter().enumerate().map(|(i, _)| value(block, step, i, place)).collect());
+        // Rows are counted from 1, as in every message about data.
+        let row = u64::from(*row) + 1;
+        if json {
+            // Maps with text keys: serialising them cannot fail.
+            text.push_str(&serde_json::to_string(&Line { row, outputs: &outputs }).unwrap_or_default());
+            text.push('\n');
+        } else {
+            text.push_str(&rows_of(row, &outputs));
+        }
+    }
+    console.put(&text);
+}
+
+/// Output `index` for the row at `place` of the batch.
+fn value(block: &PredictPlan, step: &dyn Step, index: usize, place: usize) -> Value {
+    let (spec, bytes) = (&step.outputs()[index], step.output(index));
+    let by_rows = block.graph.outputs.iter().find(|output| output.name == spec.name).is_some_and(|output| {
+        block.graph.ty(output.value).shape.first().is_some_and(|dim| dim.as_constant().is_none())
+    });
+    let shape = if by_rows { spec.shape[1..].to_vec() } else { spec.shape.clone() };
+    let count: usize = shape.iter().product();
+    let first = if by_rows { place * count } else { 0 };
+    let data = (first..first + count).map(|element| element_as_f64(spec.dtype, bytes, element)).collect();
+    Value { name: spec.name.clone(), shape, data }
+}

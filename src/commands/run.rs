@@ -1,0 +1,258 @@
+//! `nnc run`: trains.
+//!
+//! Reading the data and making the code go on at the same time; both follow from the headers of the data alone.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use clap::{Args, ValueEnum};
+use nnc_compiler::world::Options;
+use nnc_runtime::checkpoint::Checkpoint;
+use nnc_runtime::data::Source;
+use nnc_runtime::data::split::Split;
+use nnc_runtime::train::{
+    Evaluator, Event, InputSpec, Job, Order, Outcome, Part, Parts, Plan, Progress as RunProgress, StateSpec, Steps, input_buffers,
+};
+use nnc_runtime::{buffer::Buffer, kernels::pool::Pool};
+
+use super::run_end::{Finish, conclude, not_finite};
+use super::run_folder::{Out, interrupted};
+use crate::cli::{MachineArguments, ProgramArguments};
+use crate::console::{Console, Failed};
+use crate::load::{Loaded, load};
+use crate::report::Plain;
+use crate::session;
+use crate::show::{EndExtras, Events, Progress, model_table};
+use crate::signals::Signals;
+use crate::{memory, weights};
+
+/// The order of the training rows.
+#[derive(Clone, Copy, Debug, ValueEnum)]
+enum OrderArgument {
+    /// A new permutation for each epoch.
+    Shuffled,
+    /// As in the file; validation takes the tail of the training part.
+    Sequential,
+}
+
+/// Trains the program's model, evaluates it and saves it.
+#[derive(Debug, Args)]
+pub(crate) struct Arguments {
+    #[command(flatten)]
+    pub(crate) program: ProgramArguments,
+    #[command(flatten)]
+    pub(crate) machine: MachineArguments,
+    /// The seed of initial values, draws, orders and the split; 0, or that of the file of --init.
+    #[arg(long, value_name = "N")]
+    pub(crate) seed: Option<u64>,
+    /// Passes over the training rows, in place of the program's.
+    #[arg(long, value_name = "N")]
+    pub(crate) epochs: Option<usize>,
+    /// Stops after so many steps in all, then evaluates, saves and ends.
+    #[arg(long, value_name = "N")]
+    pub(crate) steps: Option<usize>,
+    /// Rows of a batch, in place of the program's.
+    #[arg(long, value_name = "N")]
+    pub(crate) batch: Option<usize>,
+    /// The order of the training rows; shuffled, or that of the file of --init.
+    #[arg(long, value_enum)]
+    order: Option<OrderArgument>,
+    /// Starts from these weights; goes on with the run if it is a last.safetensors.
+    #[arg(long, value_name = "WEIGHTS.safetensors")]
+    pub(crate) init: Option<PathBuf>,
+    /// The folder for last.safetensors, best.safetensors, curve.csv and source.nn.
+    #[arg(long, value_name = "DIR")]
+    pub(crate) out: Option<PathBuf>,
+    /// Uses the folder of --out even if it is there, and replaces what an earlier run left in it.
+    #[arg(long, requires = "out")]
+    pub(crate) force: bool,
+    /// Writes one JSON object an event to standard output, everything else to standard error.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+impl Arguments {
+    pub(crate) fn order(&self) -> Option<Order> {
+        self.order.map(|order| match order {
+            OrderArgument::Shuffled => Order::Shuffled,
+            OrderArgument::Sequential => Order::Sequential,
+        })
+    }
+}
+
+/// Trains.
+pub(crate) fn run(arguments: &Arguments, console: &Console, start: Instant) -> Result<(), Failed> {
+    let console = &console.quiet(arguments.json);
+    let out = Out::new(arguments)?;
+    let file = arguments.init.as_deref().map(weights::read).transpose()?;
+    let options = Options {
+        epochs: arguments.epochs,
+        steps: arguments.steps,
+        batch: arguments.batch,
+        ..Options::default()
+    };
+    let loaded = load(&arguments.program, options, console)?;
+    let plan = plan(arguments, &loaded, file.as_ref())?;
+    warn_of_silent_rules(&loaded, console)?;
+    let data = &session::train_plan(&loaded)?.data;
+    let split = session::split_rows(&loaded, data, plan.order, plan.seed, console)?;
+    let train = session::train_plan(&loaded)?;
+    let (inputs, spans) = session::inputs(&loaded.program, &[&train.step, &train.evaluate]);
+    let pool = session::pool(arguments.machine.threads())?;
+    let read = session::read_source(&loaded, data, &inputs);
+    let (source, ready) = std::thread::scope(|scope| {
+        let reading = scope.spawn(read);
+        let ready = Ready::new(arguments, &loaded, &plan, &split, file.as_ref(), &pool, console);
+        (reading.join(), ready)
+    });
+    let source = source.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let source = source.map_err(|error| session::data_failure(&loaded, data.source.span, &error, console))?;
+    let ready = ready?;
+    let parts = Parts::new(&source, &split, &inputs)
+        .map_err(|(place, error)| session::data_failure(&loaded, spans[place], &error, console))?;
+    let run = Running { arguments, loaded: &loaded, console, plan: &plan, inputs: &inputs, source: &source, start };
+    run.train(&parts, ready, &pool, out)
+}
+
+/// What the arguments, the file to start from and the program say together.
+fn plan(arguments: &Arguments, loaded: &Loaded, file: Option<&Checkpoint>) -> Result<Plan, Plain> {
+    let train = session::train_plan(loaded)?;
+    let (seed, order) = weights::split_key(file).unwrap_or((0, Order::Shuffled));
+    Ok(Plan {
+        batch: session::batch_of(train)?,
+        // A limit of steps alone is not cut short by the program's epochs.
+        epochs: if arguments.steps.is_some() && arguments.epochs.is_none() { u64::MAX } else { train.epochs as u64 },
+        steps: arguments.steps.map(|steps| steps as u64),
+        order: arguments.order().unwrap_or(order),
+        seed: arguments.seed.unwrap_or(seed),
+        figures: session::figure_specs(train),
+        keep: train.keep.as_ref().map(session::watch),
+        stop: train.stop.as_ref().map(|(epochs, watch)| (*epochs as u64, session::watch(watch))),
+    })
+}
+
+/// Says that rules which watch held-out rows do nothing where none are held out.
+fn warn_of_silent_rules(loaded: &Loaded, console: &Console) -> Result<(), Plain> {
+    let train = session::train_plan(loaded)?;
+    let watches = train.keep.iter().chain(train.stop.iter().map(|(_, watch)| watch));
+    if train.data.valid == 0.0 && watches.map(session::watch).any(|watch| watch.part == Part::Valid) {
+        console.remark("no rows are held out, so the lines that watch them (`keep`, `stop`) do nothing");
+    }
+    Ok(())
+}
+
+/// What does not need the rows: code and states.
+struct Ready {
+    specs: Vec<StateSpec>,
+    states: Vec<Buffer>,
+    steps: Steps,
+    evaluator: Evaluator,
+    progress: RunProgress,
+    kept: Option<Vec<Buffer>>,
+}
+
+impl Ready {
+    fn new(
+        arguments: &Arguments,
+        loaded: &Loaded,
+        plan: &Plan,
+        split: &Split,
+        file: Option<&Checkpoint>,
+        pool: &Pool,
+        console: &Console,
+    ) -> Result<Ready, Failed> {
+        let train = session::train_plan(loaded)?;
+        let engine = arguments.machine.engine;
+        let specs = session::state_specs(&loaded.program);
+        let mut states = session::initial_states(loaded, &specs, plan.seed, (engine, pool), console)?;
+        let sizes = plan.batch_sizes(&[split.train.len()]);
+        let steps = session::steps(loaded, &train.step, sizes, engine, console)?;
+        let sizes = plan.batch_sizes(&[split.valid.len(), session::test_rows(split)]);
+        let evaluate = session::steps(loaded, &train.evaluate, sizes, engine, console)?;
+        let evaluator = Evaluator::new(evaluate, plan.batch, &plan.figures, &specs, &states);
+        let (mut progress, mut kept) = (RunProgress::default(), None);
+        if let (Some(path), Some(file)) = (&arguments.init, file) {
+            if let Some((found, key)) = weights::restore_into(loaded, path, file, &specs, &mut states, console)? {
+                weights::check_key(path, &key, plan, split.train.len())?;
+                if found.best.is_some() {
+                    kept = Some(weights::kept(loaded, path, &specs, &states, console)?);
+                }
+                progress = found;
+            }
+        }
+        Ok(Ready { specs, states, steps, evaluator, progress, kept })
+    }
+}
+
+/// A run that is about to begin.
+pub(super) struct Running<'a> {
+    pub(super) arguments: &'a Arguments,
+    pub(super) loaded: &'a Loaded,
+    pub(super) console: &'a Console,
+    pub(super) plan: &'a Plan,
+    inputs: &'a [InputSpec],
+    pub(super) source: &'a Source,
+    start: Instant,
+}
+
+impl Running<'_> {
+    fn train(&self, parts: &Parts<'_>, ready: Ready, pool: &Pool, mut out: Out) -> Result<(), Failed> {
+        let Ready { specs, mut states, steps, evaluator, mut progress, mut kept } = ready;
+        let count = self.loaded.program.inputs.len();
+        let mut inputs = input_buffers(count, self.inputs, self.plan.batch.get())
+            .ok_or_else(|| Plain::new(nnc_grammar::codes::TOO_LARGE, "a batch takes more bytes than can be counted"))?;
+        out.open(self, progress.epoch)?;
+        let signals = Signals::listen()
+            .map_err(|error| Plain::new(nnc_grammar::codes::FILE, format!("cannot listen for signals: {error}")))?;
+        self.console.say(&model_table(&self.loaded.program.table));
+        let mut events = self.arguments.json.then(Events::new);
+        let mut display = Progress::new(self.console);
+        let (mut first_step, mut last) = (None, None);
+        let job = Job {
+            plan: self.plan,
+            specs: &specs,
+            states: &mut states,
+            inputs: &mut inputs,
+            parts,
+            steps,
+            evaluator,
+            progress: &mut progress,
+            kept: &mut kept,
+            folder: out.folder.as_mut(),
+            pool,
+            threads_always: self.arguments.machine.threads_always,
+            interrupt: signals.asked(),
+        };
+        let outcome = nnc_runtime::train::run(job, &mut |event| {
+            if first_step.is_none() && matches!(event, Event::Step { .. }) {
+                first_step = Some(self.start.elapsed().as_secs_f64());
+            }
+            let extras = || EndExtras { first_step_seconds: first_step, peak_bytes: memory::peak_bytes() };
+            if events.as_mut().is_some_and(|events| events.write(event, extras).is_err()) {
+                // The reader of the events is gone: save and end, as after Ctrl-C.
+                signals.ask();
+            }
+            display.show(event);
+            if let Event::End { .. } = event {
+                last = Some(event.clone());
+            }
+        });
+        display.finish();
+        if let Some(events) = &mut events {
+            // A reader who has gone away is no reason to complain.
+            let _ = events.flush();
+        }
+        match outcome {
+            Ok(Outcome::Finished) => {
+                conclude(self, &Finish { last: last.as_ref(), whole: self.start.elapsed(), folder: out.folder.as_ref() });
+                Ok(())
+            }
+            Ok(Outcome::Interrupted) => {
+                let rows = parts.rows(Part::Train).len();
+                interrupted(self, out, rows, &progress, (&specs, &states), kept.as_deref())?;
+                Err(Failed::Signal(signals.number()))
+            }
+            Err(failure) => Err(not_finite(self, failure, out.folder.as_ref())),
+        }
+    }
+}

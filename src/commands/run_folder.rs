@@ -1,0 +1,172 @@
+//! The folder of a run, from the shell's side: refusing one that is there, going on in one, and where Ctrl-C saves.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nnc_grammar::ast::ItemKind;
+use nnc_grammar::codes;
+use nnc_grammar::parse::parse;
+use nnc_grammar::span::Sources;
+use nnc_runtime::buffer::Buffer;
+use nnc_runtime::train::{CURVE, Folder, LAST, Progress, StateSpec};
+
+use super::run::{Arguments, Running};
+use crate::report::Plain;
+use crate::show::grouped;
+
+/// The folder that was asked for, once it is open.
+pub(super) struct Out {
+    /// Open from [`Out::open`] on.
+    pub(super) folder: Option<Folder>,
+    /// The learning curve beside the state that the run goes on from.
+    curve: Option<String>,
+}
+
+impl Out {
+    /// Checks the choice, before anything takes time.
+    pub(super) fn new(arguments: &Arguments) -> Result<Out, Plain> {
+        if let Some(path) = arguments.out.as_ref().filter(|path| !arguments.force && path.exists()) {
+            let headline = format!("{} is there already", path.display());
+            return Err(Plain::new(codes::FILE, headline).help("name another folder, or use it with `--force`"));
+        }
+        let curve = arguments.init.as_ref().and_then(|init| fs::read_to_string(init.with_file_name(CURVE)).ok());
+        Ok(Out { folder: None, curve })
+    }
+
+    /// Makes the folder and writes the program into it; `epoch` epochs are completed.
+    pub(super) fn open(&mut self, run: &Running<'_>, epoch: u64) -> Result<(), Plain> {
+        let Some(path) = &run.arguments.out else { return Ok(()) };
+        self.folder = Some(self.prepare(run, path, epoch)?);
+        Ok(())
+    }
+
+    fn prepare(&self, run: &Running<'_>, path: &Path, epoch: u64) -> Result<Folder, Plain> {
+        let mut folder = Folder::create(path)?;
+        // A run that goes on in its own folder must not lose its state before it has written a new one.
+        let goes_on = run.arguments.init.as_ref().is_some_and(|init| same_file(init, &path.join(LAST)));
+        if !goes_on {
+            folder.clear()?;
+        }
+        if let Some(curve) = self.curve.as_ref().filter(|_| epoch > 0) {
+            folder.continue_curve(curve, epoch);
+        }
+        folder.write_source(&resolved(run))?;
+        Ok(folder)
+    }
+}
+
+fn same_file(a: &Path, b: &Path) -> bool {
+    matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
+}
+
+/// The program with the options that were set in place of their defaults, and what else determines the run at its head.
+fn resolved(run: &Running<'_>) -> String {
+    let (plan, loaded) = (run.plan, run.loaded);
+    let head = format!(
+        "// {}, with seed {}, batches of {}, {} order. Relative paths begin at the folder of that file.\n",
+        loaded.name.escape_debug(),
+        plan.seed,
+        plan.batch,
+        plan.order.name()
+    );
+    head + &with_options(&loaded.text, &run.arguments.program.set)
+}
+
+/// The text with these values in place of the options' defaults; the last of equal names counts.
+fn with_options(text: &str, set: &[(String, String)]) -> String {
+    let mut sources = Sources::new();
+    let id = sources.add("", text);
+    let (file, _) = parse(&sources, id);
+    let mut text = text.to_owned();
+    for item in file.items.iter().rev() {
+        let ItemKind::Option { name, value, .. } = &item.kind else { continue };
+        let Some((_, new)) = set.iter().rev().find(|(set, _)| *set == name.text) else { continue };
+        let range = value.span.start as usize..value.span.end as usize;
+        let Some(old) = text.get(range.clone()) else { continue };
+        // A text is set without its quotes.
+        let quoted = old.starts_with('"') && !new.starts_with('"');
+        let new = if quoted { format!("{new:?}") } else { new.clone() };
+        text.replace_range(range, &new);
+    }
+    text
+}
+
+/// Saves what an interrupted run without a folder would lose, and says how to go on.
+pub(super) fn interrupted(
+    run: &Running<'_>,
+    out: Out,
+    rows: usize,
+    progress: &Progress,
+    (specs, states): (&[StateSpec], &[Buffer]),
+    kept: Option<&[Buffer]>,
+) -> Result<(), Plain> {
+    let folder = match &out.folder {
+        Some(folder) => folder.path().to_owned(),
+        None => {
+            let path = free_folder(&run.loaded.name);
+            let folder = out.prepare(run, &path, progress.epoch)?;
+            folder.write_last(run.plan, rows, progress, specs, states)?;
+            if let Some(kept) = kept {
+                folder.write_best(run.plan, specs, kept)?;
+            }
+            path
+        }
+    };
+    run.console.remark(&format!(
+        "interrupted after step {}, {} epochs completed; all state is in {}\ngo on with: {}",
+        grouped(progress.step),
+        progress.epoch,
+        folder.join(LAST).display(),
+        go_on(run.arguments, &folder)
+    ));
+    Ok(())
+}
+
+/// The first of `mnist-interrupted`, `mnist-interrupted-2`, … in the current folder that is not there.
+fn free_folder(program: &str) -> PathBuf {
+    let stem = Path::new(program).file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());
+    let named = |n: u32| PathBuf::from(if n == 1 { format!("{stem}-interrupted") } else { format!("{stem}-interrupted-{n}") });
+    (1..).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(1))
+}
+
+/// The command that goes on with a run whose state is in `folder`. Seed and order come with the state.
+fn go_on(arguments: &Arguments, folder: &Path) -> String {
+    let mut words = vec!["nnc run".to_owned(), quoted(&arguments.program.file.display().to_string())];
+    for (name, value) in &arguments.program.set {
+        words.push(format!("--set {}", quoted(&format!("{name}={value}"))));
+    }
+    let numbers = [("epochs", arguments.epochs), ("steps", arguments.steps), ("batch", arguments.batch)];
+    words.extend(numbers.iter().filter_map(|(name, number)| Some(format!("--{name} {}", (*number)?))));
+    words.extend(arguments.machine.threads.map(|threads| format!("--threads {threads}")));
+    words.extend(arguments.machine.threads_always.then(|| "--threads-always".to_owned()));
+    words.extend(arguments.json.then(|| "--json".to_owned()));
+    let (init, out) = (folder.join(LAST).display().to_string(), folder.display().to_string());
+    words.push(format!("--init {} --out {} --force", quoted(&init), quoted(&out)));
+    words.join(" ")
+}
+
+/// A word for the shell.
+fn quoted(word: &str) -> String {
+    let plain = |c: char| c.is_alphanumeric() || "-_=./,:+@%".contains(c);
+    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn options_that_were_set_replace_their_defaults() {
+        let text = "option lr = 0.01\noption path = \"data\" // where\noption n = 1\n";
+        let set = [("lr", "0.1"), ("path", "else where"), ("lr", "0.2")].map(|(a, b)| (a.to_owned(), b.to_owned()));
+        assert_eq!(
+            with_options(text, &set),
+            "option lr = 0.2\noption path = \"else where\" // where\noption n = 1\n"
+        );
+    }
+
+    #[test]
+    fn words_are_quoted_for_the_shell() {
+        assert_eq!(["a/b.nn", "a b", "it's", "", "lr=0.1"].map(quoted), ["a/b.nn", "'a b'", r"'it'\''s'", "''", "lr=0.1"]);
+    }
+}

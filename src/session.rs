@@ -1,0 +1,189 @@
+//! What `run`, `eval` and `predict` share: rows, states, steps.
+
+use std::num::NonZeroUsize;
+
+use nnc_compiler::ir::attrs::Slot;
+use nnc_compiler::ir::graph::Graph;
+use nnc_compiler::program::{self, DataPlan, Program, TrainPlan};
+use nnc_compiler::world::World;
+use nnc_grammar::codes;
+use nnc_grammar::diagnostic::Diagnostic;
+use nnc_grammar::span::Span;
+use nnc_runtime::buffer::Buffer;
+use nnc_runtime::data::split::{Choice, Holdout, Split, Test, split};
+use nnc_runtime::data::{DataError, Source};
+use nnc_runtime::dtype::byte_count;
+use nnc_runtime::kernels::philox::permutation;
+use nnc_runtime::kernels::pool::Pool;
+use nnc_runtime::step::StepIo;
+use nnc_runtime::train::{FigureSpec, Gather, InputSpec, Order, Part, Role, StateSpec, Steps, Watch};
+
+use crate::compile::{self, Engine};
+use crate::console::{Console, Failed};
+use crate::load::Loaded;
+use crate::report::Plain;
+
+/// The program's states in the words of the runtime.
+pub(crate) fn state_specs(program: &Program) -> Vec<StateSpec> {
+    let spec = |state: &program::State| StateSpec {
+        path: state.path.clone(),
+        dtype: state.ty.dtype,
+        // The sizes of states are numbers.
+        shape: state.ty.sizes().unwrap_or_default(),
+        role: match state.role {
+            program::Role::Parameter => Role::Parameter,
+            program::Role::Slot => Role::Slot,
+            program::Role::Statistic => Role::Statistic,
+            program::Role::Metric => Role::Metric,
+        },
+    };
+    program.states.iter().map(spec).collect()
+}
+
+/// The figures of a train block in the words of the runtime.
+pub(crate) fn figure_specs(plan: &TrainPlan) -> Vec<FigureSpec> {
+    let spec = |figure: &program::Figure| FigureSpec {
+        name: figure.name.clone(),
+        is_loss: figure.is_loss,
+        gather: match figure.gather {
+            program::Gather::MeanByRows => Gather::MeanByRows,
+            program::Gather::Last => Gather::Last,
+        },
+        shape: figure.shape.clone(),
+        in_training: figure.in_training,
+    };
+    plan.figures.iter().map(spec).collect()
+}
+
+/// A watched figure in the words of the runtime.
+pub(crate) fn watch(watch: &program::Watch) -> Watch {
+    let part = match watch.part {
+        program::Part::Train => Part::Train,
+        program::Part::Valid => Part::Valid,
+        program::Part::Test => Part::Test,
+    };
+    Watch { part, figure: watch.figure.clone(), higher: watch.higher }
+}
+
+/// The inputs that some of the graphs read, and where each is declared.
+pub(crate) fn inputs(program: &Program, graphs: &[&Graph]) -> (Vec<InputSpec>, Vec<Span>) {
+    let read = |number: usize| {
+        let slots = || graphs.iter().flat_map(|graph| graph.slots());
+        slots().any(|(_, slot)| matches!(slot, Slot::Input(n) if n as usize == number))
+    };
+    let spec = |(number, input): (usize, &program::Input)| {
+        let classes = input.classes.map(|classes| u32::try_from(classes).unwrap_or(u32::MAX));
+        let (column, row_shape) = (input.column.clone(), input.row_shape.clone());
+        (InputSpec { number, column, dtype: input.dtype, row_shape, classes }, input.span)
+    };
+    program.inputs.iter().enumerate().filter(|(number, _)| read(*number)).map(spec).unzip()
+}
+
+/// Divides the rows of a data block, by its header alone.
+pub(crate) fn split_rows(
+    loaded: &Loaded,
+    data: &DataPlan,
+    order: Order,
+    seed: u64,
+    console: &Console,
+) -> Result<Split, Failed> {
+    let fail = |what: String| loaded.fail(console, &Diagnostic::error(codes::DATA, data.source.span, what));
+    let schema = loaded.disk.schema(&loaded.name, &data.source);
+    let schema = schema.map_err(|error| data_failure(loaded, data.source.span, &error, console))?;
+    let places: Vec<u32> = match order {
+        Order::Sequential => vec![],
+        // A table has at most u32::MAX rows.
+        Order::Shuffled => permutation(seed, 0, schema.train_rows).into_iter().map(|place| place as u32).collect(),
+    };
+    let choice = if order == Order::Sequential { Choice::Sequential } else { Choice::Shuffled(&places) };
+    let holdout = Holdout { valid: data.valid, test: data.test };
+    split(schema.train_rows, schema.test_rows, holdout, choice).map_err(|error| fail(error.to_string()))
+}
+
+/// The number of rows in the test part.
+pub(crate) fn test_rows(split: &Split) -> usize {
+    match &split.test {
+        Test::Absent => 0,
+        Test::Own(rows) => *rows,
+        Test::HeldOut(rows) => rows.len(),
+    }
+}
+
+/// Reads the columns that these inputs name.
+pub(crate) fn read_source(loaded: &Loaded, data: &DataPlan, inputs: &[InputSpec]) -> impl FnOnce() -> Result<Source, DataError> + Send + use<> {
+    let request = loaded.disk.request(&loaded.name, &data.source);
+    let mut columns: Vec<String> = inputs.iter().map(|input| input.column.clone()).collect();
+    columns.sort_unstable();
+    columns.dedup();
+    move || request.load(&columns.iter().map(String::as_str).collect::<Vec<_>>())
+}
+
+/// Reports an error in the data at the place that asks for it.
+pub(crate) fn data_failure(loaded: &Loaded, span: Span, error: &DataError, console: &Console) -> Failed {
+    let diagnostic = Diagnostic::error(codes::DATA, span, error.to_string());
+    let diagnostic = error.help.iter().fold(diagnostic, |d, help| d.help(help.clone()));
+    loaded.fail(console, &diagnostic)
+}
+
+/// States with their initial values.
+pub(crate) fn initial_states(
+    loaded: &Loaded,
+    specs: &[StateSpec],
+    seed: u64,
+    (engine, pool): (Engine, &Pool),
+    console: &Console,
+) -> Result<Vec<Buffer>, Failed> {
+    let mut states = Vec::with_capacity(specs.len());
+    for spec in specs {
+        let bytes = byte_count(spec.dtype, &spec.shape);
+        let bytes = bytes.ok_or_else(|| Plain::new(codes::TOO_LARGE, format!("`{}` has too many elements", spec.path)))?;
+        states.push(Buffer::zeroed(bytes));
+    }
+    let program = &loaded.program;
+    let step = compile::step(program, &program.initialise, 1, engine);
+    let mut step = step.map_err(|unfit| compile::refuse(loaded, console, 1, &unfit))?;
+    let inputs: Vec<Buffer> = program.inputs.iter().map(|_| Buffer::zeroed(0)).collect();
+    let mut io = StepIo {
+        states: &mut states,
+        inputs: &inputs,
+        seed: seed.cast_signed(),
+        step: 0,
+        pool,
+        threads_always: false,
+    };
+    let done = step.run(&mut io);
+    done.map_err(|_| Plain::new(codes::NOT_FINITE, "an initial value is not finite"))?;
+    Ok(states)
+}
+
+/// Steps of a graph for these batch sizes.
+pub(crate) fn steps(
+    loaded: &Loaded,
+    graph: &Graph,
+    sizes: impl IntoIterator<Item = usize>,
+    engine: Engine,
+    console: &Console,
+) -> Result<Steps, Failed> {
+    let mut steps = Steps::new();
+    for rows in sizes {
+        let step = compile::step(&loaded.program, graph, rows, engine);
+        steps.insert(rows, step.map_err(|unfit| compile::refuse(loaded, console, rows, &unfit))?);
+    }
+    Ok(steps)
+}
+
+/// The pool of threads.
+pub(crate) fn pool(threads: usize) -> Result<Pool, Plain> {
+    Pool::new(threads).map_err(|error| Plain::new(codes::FILE, format!("cannot start {threads} threads: {error}")))
+}
+
+/// The train block of the program.
+pub(crate) fn train_plan(loaded: &Loaded) -> Result<&TrainPlan, Plain> {
+    let missing = || Plain::new(codes::MISSING_SETTING, format!("{} has no `train` block", loaded.name));
+    loaded.program.train.as_ref().ok_or_else(missing)
+}
+
+/// The rows of a batch as a number that is not zero.
+pub(crate) fn batch_of(plan: &TrainPlan) -> Result<NonZeroUsize, Plain> {
+    NonZeroUsize::new(plan.batch).ok_or_else(|| Plain::new(codes::OUT_OF_RANGE, "a batch has at least one row"))
+}

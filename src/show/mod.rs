@@ -1,0 +1,15 @@
+//! What a person reads while a program runs: tables, lines, a progress bar.
+
+mod events;
+mod figures;
+mod mathematics;
+mod numbers;
+mod progress;
+mod table;
+
+pub(crate) use self::events::{EndExtras, Events};
+pub(crate) use self::figures::{brief, matrices, rows_of};
+pub(crate) use self::mathematics::mathematics;
+pub(crate) use self::numbers::{bytes, grouped, seconds};
+pub(crate) use self::progress::Progress;
+pub(crate) use self::table::{columns, model_table};

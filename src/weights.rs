@@ -1,0 +1,115 @@
+//! Weights files: reading them, and saying what does not fit.
+
+use std::path::Path;
+
+use nnc_grammar::codes;
+use nnc_grammar::diagnostic::Diagnostic;
+use nnc_runtime::buffer::Buffer;
+use nnc_runtime::checkpoint::{self, Checkpoint, Mismatch};
+use nnc_runtime::train::{BEST, Key, Order, Plan, Progress, Refusal, StateSpec, restore, weights_of};
+
+use crate::console::{Console, Failed};
+use crate::load::Loaded;
+use crate::report::Plain;
+
+/// Mismatches listed at most.
+const MOST: usize = 12;
+
+/// Reads a file of weights.
+pub(crate) fn read(path: &Path) -> Result<Checkpoint, Plain> {
+    checkpoint::read(path).map_err(|error| Plain { code: codes::WEIGHTS, ..Plain::from(error) })
+}
+
+/// Copies weights, and all other state of a training state, into `states`; tells the progress of the latter.
+pub(crate) fn restore_into(
+    loaded: &Loaded,
+    path: &Path,
+    file: &Checkpoint,
+    specs: &[StateSpec],
+    states: &mut [Buffer],
+    console: &Console,
+) -> Result<Option<(Progress, Key)>, Failed> {
+    let restored = restore(file, specs, states).map_err(|refusal| refuse(loaded, path, &refusal, console))?;
+    if !restored.ignored.is_empty() {
+        let (shown, path) = (list(&restored.ignored), path.display());
+        console.remark(&format!("{path}: {} tensors are not in the program: {shown}", restored.ignored.len()));
+    }
+    Ok(restored.progress)
+}
+
+fn list(names: &[String]) -> String {
+    let mut shown: Vec<String> = names.iter().take(MOST).map(|name| format!("`{}`", name.escape_debug())).collect();
+    if names.len() > MOST {
+        shown.push("…".to_owned());
+    }
+    shown.join(", ")
+}
+
+fn refuse(loaded: &Loaded, path: &Path, refusal: &Refusal, console: &Console) -> Failed {
+    let shown = path.display();
+    let mismatches = match refusal {
+        Refusal::Metadata(what) => return Plain::new(codes::WEIGHTS, format!("{shown}: {what}")).into(),
+        Refusal::Tensors(mismatches) => mismatches,
+    };
+    let headline = format!("{shown} does not fit the program: {} tensors differ", mismatches.len());
+    let notes = mismatches.iter().take(MOST).map(Mismatch::to_string);
+    let more = (mismatches.len() > MOST).then(|| format!("… and {} more", mismatches.len() - MOST));
+    let help = "weights fit a program whose models have the same paths, shapes and precision";
+    // The place of the first tensor that does not fit.
+    let state = loaded.program.states.iter().find(|s| mismatches.first().is_some_and(|m| m.name == s.path));
+    match state.and_then(|state| loaded.program.sites.get(state.site.0 as usize)) {
+        Some(site) => {
+            let d = Diagnostic::error(codes::WEIGHTS, site.span, headline).label("declared here");
+            let d = notes.chain(more).fold(d, Diagnostic::note).help(help);
+            loaded.fail(console, &d)
+        }
+        None => notes.chain(more).fold(Plain::new(codes::WEIGHTS, headline).help(help), Plain::note).into(),
+    }
+}
+
+/// Checks that a run which goes on takes its rows in the order of the run before.
+pub(crate) fn check_key(path: &Path, key: &Key, plan: &Plan, rows: usize) -> Result<(), Plain> {
+    let (batch, rows) = (plan.batch.get() as u64, rows as u64);
+    let differ = |what: &str, then: &dyn std::fmt::Display, now: &dyn std::fmt::Display| {
+        let headline = format!("{}: the run had {what} {then}, now it is {now}", path.display());
+        let help = format!(
+            "leave the choice out to go on with that run, or start a new one from the weights alone: \
+             `--init {}`",
+            path.with_file_name(BEST).display()
+        );
+        Err(Plain::new(codes::WEIGHTS, headline).help(help))
+    };
+    match key {
+        Key { seed, .. } if *seed != plan.seed => differ("the seed", seed, &plan.seed),
+        Key { order, .. } if *order != plan.order => differ("the order", &order.name(), &plan.order.name()),
+        Key { batch: then, .. } if *then != batch => differ("batches of", then, &batch),
+        Key { rows: then, .. } if *then != rows => differ("training rows numbering", then, &rows),
+        _ => Ok(()),
+    }
+}
+
+/// The weights that the run chose before, which lie beside its state.
+pub(crate) fn kept(
+    loaded: &Loaded,
+    last: &Path,
+    specs: &[StateSpec],
+    states: &[Buffer],
+    console: &Console,
+) -> Result<Vec<Buffer>, Failed> {
+    let path = last.with_file_name(BEST);
+    let file = read(&path).map_err(|plain| {
+        plain.note(format!("{} belongs to a run that has chosen its best weights, which lie beside it", last.display()))
+    })?;
+    let mut weights = weights_of(specs, states);
+    let mut best = states.to_vec();
+    restore_into(loaded, &path, &file, specs, &mut best, console)?;
+    for (weight, state) in weights.iter_mut().zip(best).filter(|(weight, _)| !weight.is_empty()) {
+        *weight = state;
+    }
+    Ok(weights)
+}
+
+/// The seed and the order of rows of the run that a file comes from.
+pub(crate) fn split_key(file: Option<&Checkpoint>) -> Option<(u64, Order)> {
+    nnc_runtime::train::split_key(&file?.metadata)
+}

@@ -1,0 +1,96 @@
+//! The files around a program, as the compiler asks for them.
+
+use std::cell::RefCell;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use nnc_compiler::program::SourceSpec;
+use nnc_compiler::world::World;
+use nnc_runtime::data::{DataError, Format, Request, Schema};
+
+/// The disk. Paths are relative to the file that names them; those set from the shell, to the current folder.
+pub(crate) struct Disk {
+    /// The values set from the shell.
+    set: Vec<String>,
+    /// What was read, since the same source is asked for more than once.
+    schemas: RefCell<Vec<(Format, PathBuf, Result<Schema, DataError>)>>,
+}
+
+impl Disk {
+    /// The disk as seen with these options set from the shell.
+    pub(crate) fn new(set: &[(String, String)]) -> Disk {
+        let unquoted = |value: &String| value.trim_matches('"').to_owned();
+        Disk { set: set.iter().map(|(_, value)| unquoted(value)).collect(), schemas: RefCell::default() }
+    }
+
+    /// The files of a source that the program `from` names.
+    pub(crate) fn request(&self, from: &str, spec: &SourceSpec) -> Request {
+        let path = if self.set.contains(&spec.path) { PathBuf::from(&spec.path) } else { beside(from, &spec.path) };
+        Request { format: spec.format, path, hint: Some(hint(spec.format).to_owned()) }
+    }
+}
+
+impl World for Disk {
+    fn source(&self, from: &str, path: &str) -> Result<(String, String), String> {
+        let path = beside(from, path);
+        let text = fs::read_to_string(&path).map_err(|error| format!("{}: {error}", path.display()))?;
+        Ok((path.display().to_string(), text))
+    }
+
+    fn schema(&self, from: &str, spec: &SourceSpec) -> Result<Schema, DataError> {
+        let request = self.request(from, spec);
+        let known = |(format, path, _): &&(Format, PathBuf, _)| *format == request.format && *path == request.path;
+        if let Some((_, _, schema)) = self.schemas.borrow().iter().find(known) {
+            return schema.clone();
+        }
+        let schema = request.schema();
+        self.schemas.borrow_mut().push((request.format, request.path, schema.clone()));
+        schema
+    }
+}
+
+/// `path` as seen from the folder of the file `from`.
+fn beside(from: &str, path: &str) -> PathBuf {
+    Path::new(from).parent().unwrap_or(Path::new("")).join(path)
+}
+
+/// How to get data of this format, for the message that there is none.
+fn hint(format: Format) -> &'static str {
+    match format {
+        Format::Idx => {
+            "the folder holds four files, each plain or with .gz at its end: train-images-idx3-ubyte, \
+             train-labels-idx1-ubyte, t10k-images-idx3-ubyte, t10k-labels-idx1-ubyte\n\
+             Fashion-MNIST is in Debian's package dataset-fashion-mnist (`apt-get install dataset-fashion-mnist`), which \
+             puts it into /usr/share/datasets/fashion-mnist; models/mnist.nn then takes it by \
+             `--set data=/usr/share/datasets/fashion-mnist`"
+        }
+        Format::Csv => "name a text file with a line of column names at its head; paths in a program are relative to it",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use nnc_grammar::span::{SourceId, Span};
+
+    #[test]
+    fn paths_are_relative_to_the_file_unless_set_from_the_shell() {
+        let spec = |path: &str| SourceSpec {
+            format: Format::Csv,
+            path: path.into(),
+            span: Span::new(SourceId(0), 0, 0),
+        };
+        let disk = Disk::new(&[("data".into(), "\"here/b.csv\"".into())]);
+        assert_eq!(disk.request("models/a.nn", &spec("data/a.csv")).path, Path::new("models/data/a.csv"));
+        assert_eq!(disk.request("a.nn", &spec("a.csv")).path, Path::new("a.csv"));
+        assert_eq!(disk.request("models/a.nn", &spec("/d/a.csv")).path, Path::new("/d/a.csv"));
+        assert_eq!(disk.request("models/a.nn", &spec("here/b.csv")).path, Path::new("here/b.csv"));
+    }
+
+    #[test]
+    fn a_missing_data_set_says_how_to_get_it() {
+        let spec = SourceSpec { format: Format::Idx, path: "none".into(), span: Span::new(SourceId(0), 0, 0) };
+        let error = Disk::new(&[]).schema("no/such/folder/a.nn", &spec).unwrap_err();
+        assert!(error.help.unwrap().contains("dataset-fashion-mnist"));
+    }
+}
