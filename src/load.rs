@@ -51,10 +51,7 @@ pub(crate) fn load(arguments: &ProgramArguments, options: Options, console: &Con
 }
 
 /// Reads and checks without printing: name, text, the files around, and the outcome.
-pub(crate) fn check(
-    arguments: &ProgramArguments,
-    options: Options,
-) -> Result<(String, String, Disk, Checked), Failed> {
+pub(crate) fn check(arguments: &ProgramArguments, options: Options) -> Result<(String, String, Disk, Checked), Failed> {
     let name = arguments.file.display().to_string();
     let text = read(&arguments.file)?;
     let disk = Disk::new(&arguments.set);

@@ -110,7 +110,11 @@ pub(crate) fn test_rows(split: &Split) -> usize {
 }
 
 /// Reads the columns that these inputs name.
-pub(crate) fn read_source(loaded: &Loaded, data: &DataPlan, inputs: &[InputSpec]) -> impl FnOnce() -> Result<Source, DataError> + Send + use<> {
+pub(crate) fn read_source(
+    loaded: &Loaded,
+    data: &DataPlan,
+    inputs: &[InputSpec],
+) -> impl FnOnce() -> Result<Source, DataError> + Send + use<> {
     let request = loaded.disk.request(&loaded.name, &data.source);
     let mut columns: Vec<String> = inputs.iter().map(|input| input.column.clone()).collect();
     columns.sort_unstable();
@@ -136,21 +140,16 @@ pub(crate) fn initial_states(
     let mut states = Vec::with_capacity(specs.len());
     for spec in specs {
         let bytes = byte_count(spec.dtype, &spec.shape);
-        let bytes = bytes.ok_or_else(|| Plain::new(codes::TOO_LARGE, format!("`{}` has too many elements", spec.path)))?;
+        let bytes =
+            bytes.ok_or_else(|| Plain::new(codes::TOO_LARGE, format!("`{}` has too many elements", spec.path)))?;
         states.push(Buffer::zeroed(bytes));
     }
     let program = &loaded.program;
     let step = compile::step(program, &program.initialise, 1, engine);
     let mut step = step.map_err(|unfit| compile::refuse(loaded, console, 1, &unfit))?;
     let inputs: Vec<Buffer> = program.inputs.iter().map(|_| Buffer::zeroed(0)).collect();
-    let mut io = StepIo {
-        states: &mut states,
-        inputs: &inputs,
-        seed: seed.cast_signed(),
-        step: 0,
-        pool,
-        threads_always: false,
-    };
+    let mut io =
+        StepIo { states: &mut states, inputs: &inputs, seed: seed.cast_signed(), step: 0, pool, threads_always: false };
     let done = step.run(&mut io);
     done.map_err(|_| Plain::new(codes::NOT_FINITE, "an initial value is not finite"))?;
     Ok(states)

@@ -64,7 +64,9 @@ fn hint(format: Format) -> &'static str {
              puts it into /usr/share/datasets/fashion-mnist; models/mnist.nn then takes it by \
              `--set data=/usr/share/datasets/fashion-mnist`"
         }
-        Format::Csv => "name a text file with a line of column names at its head; paths in a program are relative to it",
+        Format::Csv => {
+            "name a text file with a line of column names at its head; paths in a program are relative to it"
+        }
     }
 }
 
@@ -75,11 +77,8 @@ mod tests {
 
     #[test]
     fn paths_are_relative_to_the_file_unless_set_from_the_shell() {
-        let spec = |path: &str| SourceSpec {
-            format: Format::Csv,
-            path: path.into(),
-            span: Span::new(SourceId(0), 0, 0),
-        };
+        let spec =
+            |path: &str| SourceSpec { format: Format::Csv, path: path.into(), span: Span::new(SourceId(0), 0, 0) };
         let disk = Disk::new(&[("data".into(), "\"here/b.csv\"".into())]);
         assert_eq!(disk.request("models/a.nn", &spec("data/a.csv")).path, Path::new("models/data/a.csv"));
         assert_eq!(disk.request("a.nn", &spec("a.csv")).path, Path::new("a.csv"));

@@ -1,8 +1,13 @@
 //! The pipeline: which passes run, in which order, and the way from a checked program to native code.
 
+use crate::codegen::{self, CodegenError, Compiled};
+use crate::ir::dim::Sym;
 use crate::ir::graph::Graph;
 use crate::passes::rebuild::same;
+use crate::passes::specialise::{Misfit, specialise};
 use crate::passes::{cse, dce, fold, simplify};
+use crate::program::Program;
+use std::fmt;
 use std::time::{Duration, Instant};
 
 /// A pass over a graph. Every pass keeps the bits of all roots.
@@ -62,4 +67,49 @@ pub fn optimise(
         }
     }
     graph
+}
+
+/// How a graph is compiled.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Options<'a> {
+    /// Which passes run.
+    pub passes: PassOptions<'a>,
+    /// How code is made.
+    pub codegen: codegen::Options,
+}
+
+/// Why a graph has no code.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CompileError {
+    /// An operation cannot be had at these sizes.
+    Size(Misfit),
+    /// Code cannot be made.
+    Code(CodegenError),
+}
+
+impl fmt::Display for CompileError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            CompileError::Size(misfit) => misfit.fmt(f),
+            CompileError::Code(error) => error.fmt(f),
+        }
+    }
+}
+
+impl std::error::Error for CompileError {}
+
+/// From a graph of `program` to native code for these sizes.
+///
+/// # Errors
+/// When an operation cannot be had at the sizes, or the machine lacks what the code needs.
+pub fn compile(
+    program: &Program,
+    graph: &Graph,
+    size: &dyn Fn(&Sym) -> Option<i64>,
+    options: &Options<'_>,
+) -> Result<Compiled, CompileError> {
+    let graph = specialise(graph, size).map_err(CompileError::Size)?;
+    let graph = optimise(&graph, &options.passes, &mut |_, _, _| {});
+    let (states, inputs) = (program.states.len(), program.inputs.len());
+    codegen::compile(&graph, states, inputs, &options.codegen).map_err(CompileError::Code)
 }

@@ -3,15 +3,16 @@
 mod support;
 
 use nnc_compiler::interp;
+use nnc_compiler::ir::attrs::Slot;
 use nnc_compiler::ir::graph::Graph;
 use nnc_compiler::ir::op::Domain;
 use nnc_compiler::ir::print::{Names, print};
 use nnc_compiler::ir::verify::verify;
-use nnc_compiler::ir::attrs::Slot;
 use nnc_compiler::passes::rebuild::same;
 use nnc_compiler::passes::specialise::specialise;
 use nnc_compiler::pipeline::{PIPELINE, PassOptions, optimise};
 use support::graphs::random_graph;
+use support::steps::assert_native_equals_oracle;
 use support::{Held, Rng, draw};
 
 /// Slots by number.
@@ -134,4 +135,17 @@ fn shared_nodes_come_from_all_places_of_their_copies() {
         sites
     };
     assert_eq!(all(&graph), all(&nnc_compiler::passes::cse::cse(&graph)));
+}
+
+#[test]
+fn compiled_code_has_the_bits_of_the_oracle_with_passes_off_and_on() {
+    for seed in 0..60 {
+        let mut rng = Rng(seed + 2000);
+        let graph = random_graph(&mut rng, 30);
+        let held = held(&graph, &mut rng);
+        let plain = specialise(&graph, &|_| None).expect("no size is free");
+        assert_native_equals_oracle(&plain, &held, &format!("passes off, seed {seed}"));
+        let optimised = optimise(&plain, &PassOptions::default(), &mut |_, _, _| {});
+        assert_native_equals_oracle(&optimised, &held, &format!("passes on, seed {seed}"));
+    }
 }

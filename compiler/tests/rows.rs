@@ -3,15 +3,17 @@
 
 mod support;
 
+use ndarray::{ArrayD, IxDyn};
 use nnc_compiler::ir::array::Array;
 use nnc_compiler::ir::builder::Builder;
-use nnc_compiler::ir::op::{Meaning, Op, Reference, Vjp};
+use nnc_compiler::ir::op::{Arity, Domain, Meaning, Op, Reference, Vjp};
 use nnc_compiler::ir::types::DType;
 use nnc_compiler::ir::verify::verify;
+use nnc_compiler::passes::specialise::specialise;
 use nnc_compiler::{autodiff, ops};
-use ndarray::{ArrayD, IxDyn};
 use support::calculus::{Study, close, dot};
 use support::cases::{Case, cases, domain, ty};
+use support::steps::assert_native_equals_oracle;
 use support::{Held, Rng, doubles, draw, outputs};
 
 /// The cases of a row in f64 that can be differentiated: it has a rule, f64 operands and an f64 result.
@@ -36,7 +38,7 @@ fn every_row_has_a_case_and_is_found_by_its_name() {
         assert!(ops::lookup(op.name).is_some_and(|found| std::ptr::eq(found, op)), "two rows named `{}`", op.name);
         assert!(!op.doc.is_empty());
         if matches!(op.vjp, Vjp::Rule(_)) && !matches!(op.meaning, Meaning::Source) {
-            let has_operands = op.domain.iter().any(|d| matches!(d, nnc_compiler::ir::op::Domain::Float(..)));
+            let has_operands = op.domain.iter().any(|d| matches!(d, Domain::Float(..)));
             assert!(!has_operands || !differentiable(op).is_empty(), "no case of `{}` can be differentiated", op.name);
         }
     }
@@ -73,7 +75,8 @@ fn values_are_those_of_the_references() {
             for t in &mut case.operands {
                 t.shape = ty(float, &[3000]).shape;
             }
-            let operands: Vec<Array> = (0..).zip(&case.operands).map(|(i, t)| draw(&mut rng, t, domain(op, i))).collect();
+            let operands: Vec<Array> =
+                (0..).zip(&case.operands).map(|(i, t)| draw(&mut rng, t, domain(op, i))).collect();
             let result = &outputs(&case.graph(op), &Held::inputs(&operands))[0];
             let columns: Vec<Vec<f64>> = operands.iter().map(doubles).collect();
             let limit = if result.dtype() == DType::F32 { 2.0 } else { 4.0 };
@@ -199,11 +202,43 @@ fn what_is_linear_and_its_gradient_are_adjoint() {
         }
     }
     let expected = [
-        "neg", "add", "sub", "mul", "div", "where", "cast", "sum", "contract", "reshape", "permute", "broadcast", "slice",
-        "pad", "reverse", "concat",
+        "neg",
+        "add",
+        "sub",
+        "mul",
+        "div",
+        "where",
+        "cast",
+        "sum",
+        "contract",
+        "reshape",
+        "permute",
+        "broadcast",
+        "slice",
+        "pad",
+        "reverse",
+        "concat",
     ];
     for name in expected {
         assert!(linear.contains(&name), "`{name}` is linear in some operand");
     }
     assert!(!linear.contains(&"exp") && !linear.contains(&"tanh"));
+}
+
+#[test]
+fn compiled_code_gives_the_bits_of_the_oracle() {
+    let mut rng = Rng(6);
+    for op in ops::all() {
+        for float in [DType::F32, DType::F64] {
+            for case in cases(op, float) {
+                let graph = specialise(&case.graph(op), &|_| None).expect("no size is free");
+                let operands = (0..).zip(&case.operands).map(|(i, t)| draw(&mut rng, t, domain(op, i)));
+                let mut held = Held::inputs(&operands.collect::<Vec<_>>());
+                if op.arity == Arity::Exactly(0) {
+                    held = Held::draw(&graph, |t| draw(&mut rng, t, Domain::Float(-4.0, 4.0)));
+                }
+                assert_native_equals_oracle(&graph, &held, &format!("{float} `{}` {case:?}", op.name));
+            }
+        }
+    }
 }

@@ -121,11 +121,11 @@ const ITEMS: &[(&str, &[&str])] = &[
 #[test]
 fn each_statement_gives_its_one_report() {
     for (text, code, column, part) in STATEMENTS {
-        let whole = format!("fn g(x: [..]) {{\n{text}\n    z = x\n    z\n}}\nfn h(x: [..]) {{ x }}");
+        let whole = format!("fn g(x: [..]) {{\n    {text}\n    z = x\n    z\n}}\nfn h(x: [..]) {{ x }}");
         let parsed = parsed(&whole);
         let reports = parsed.reports();
         assert_eq!(reports.len(), 1, "{text}: {reports:#?}");
-        assert!(reports[0].starts_with(&format!("2:{column} {code} ")), "{text}: {}", reports[0]);
+        assert!(reports[0].starts_with(&format!("2:{} {code} ", column + 4)), "{text}: {}", reports[0]);
         assert!(reports[0].contains(part), "{text}: {}", reports[0]);
         assert_eq!(parsed.file.items.len(), 2, "{text}");
     }

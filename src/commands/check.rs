@@ -45,6 +45,7 @@ fn summary(program: &Program) -> String {
     let parameters: usize = program.table.iter().map(|row| row.elements).sum();
     let sizes = |state: &nnc_compiler::program::State| state.ty.sizes().unwrap_or_default();
     let state_bytes = program.states.iter().map(|s| (sizes(s).iter().product::<usize>() * s.ty.dtype.size()) as u64);
-    let models = if parameters == 0 { "no parameters".to_owned() } else { format!("{} parameters", grouped(parameters as u64)) };
+    let models =
+        if parameters == 0 { "no parameters".to_owned() } else { format!("{} parameters", grouped(parameters as u64)) };
     format!("{models}, {} of state while training", bytes(state_bytes.sum()))
 }

@@ -111,7 +111,8 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
         console.put(&print(&optimized, program));
         return Ok(());
     }
-    let compiled = codegen::compile(&optimized, program.states.len(), program.inputs.len(), &codegen::Options::default());
+    let compiled =
+        codegen::compile(&optimized, program.states.len(), program.inputs.len(), &codegen::Options::default());
     let compiled = compiled.map_err(|error| no_code(&loaded, &error))?;
     let report = &compiled.report;
     times.add("plan", report.times.plan);
@@ -209,19 +210,16 @@ fn kernels(report: &Report) -> String {
 }
 
 fn memory(program: &Program, graph: &Graph, rows: usize, arena: usize) -> String {
-    let states = program.states.iter().map(|state| {
-        state.ty.sizes().unwrap_or_default().iter().product::<usize>() * state.ty.dtype.size()
-    });
+    let states = program
+        .states
+        .iter()
+        .map(|state| state.ty.sizes().unwrap_or_default().iter().product::<usize>() * state.ty.dtype.size());
     let (inputs, _) = crate::session::inputs(program, &[graph]);
-    let row_bytes = |input: &nnc_runtime::train::InputSpec| input.row_shape.iter().product::<usize>() * input.dtype.size();
+    let row_bytes =
+        |input: &nnc_runtime::train::InputSpec| input.row_shape.iter().product::<usize>() * input.dtype.size();
     let batch: usize = inputs.iter().map(row_bytes).sum::<usize>() * rows;
     let states: usize = states.sum();
-    format!(
-        "arena: {}, states: {}, batch: {}\n",
-        bytes(arena as u64),
-        bytes(states as u64),
-        bytes(batch as u64)
-    )
+    format!("arena: {}, states: {}, batch: {}\n", bytes(arena as u64), bytes(states as u64), bytes(batch as u64))
 }
 
 /// What took how long.
@@ -246,7 +244,8 @@ impl Times {
     }
 
     fn table(&self) -> String {
-        let row = |(name, time): &(&str, Duration)| vec![(*name).to_owned(), format!("{:.3} ms", time.as_secs_f64() * 1e3)];
+        let row =
+            |(name, time): &(&str, Duration)| vec![(*name).to_owned(), format!("{:.3} ms", time.as_secs_f64() * 1e3)];
         let total = ("total", self.passes.iter().map(|(_, time)| *time).sum());
         columns(&self.passes.iter().chain([&total]).map(row).collect::<Vec<_>>())
     }

@@ -40,11 +40,9 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     if found.is_empty() {
         let plain = Plain::new(codes::UNKNOWN_NAME, format!("the library has no `{}`", name.escape_debug()));
         let guess = nearest(name, entries.iter().map(|entry| entry.name.as_str()));
-        return Err(plain.help(guess.map_or_else(
-            || "`nnc std` lists what it has".to_owned(),
-            |guess| format!("there is `{guess}`"),
-        ))
-        .into());
+        return Err(plain
+            .help(guess.map_or_else(|| "`nnc std` lists what it has".to_owned(), |guess| format!("there is `{guess}`")))
+            .into());
     }
     for entry in found {
         console.put(&format!("// {}\n{}\n", entry.place, entry.text));
@@ -98,7 +96,8 @@ mod tests {
 
     #[test]
     fn definitions_are_listed_with_their_docs() {
-        let text = "// head\n\n/// Twice.\n/// Really.\nfn twice(x: [..]) -> [..] { x + x }\n\nfn id(x: [..]) -> [..] { x }\n";
+        let text =
+            "// head\n\n/// Twice.\n/// Really.\nfn twice(x: [..]) -> [..] { x + x }\n\nfn id(x: [..]) -> [..] { x }\n";
         let entries = entries(&[("std/a.nn", text)]);
         let list: Vec<_> = entries.iter().map(|e| (e.kind, e.name.as_str(), e.doc.as_str())).collect();
         assert_eq!(list, [("fn", "twice", "Twice.\nReally."), ("fn", "id", "")]);

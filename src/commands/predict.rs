@@ -60,7 +60,9 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     let block = chosen(&loaded, arguments.name.as_deref())?;
     let data = match &arguments.input {
         // The whole file is asked for, whatever the program holds out of its own.
-        Some(path) => DataPlan { source: given(&block.data.source, path)?, valid: 0.0, test: 0.0, ..block.data.clone() },
+        Some(path) => {
+            DataPlan { source: given(&block.data.source, path)?, valid: 0.0, test: 0.0, ..block.data.clone() }
+        }
         None => block.data.clone(),
     };
     let (seed, order) = weights::split_key(Some(&file)).unwrap_or((0, Order::Shuffled));
@@ -76,7 +78,8 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     let specs = session::state_specs(&loaded.program);
     let mut states = session::initial_states(&loaded, &specs, seed, (engine, &pool), console)?;
     weights::restore_into(&loaded, &arguments.weights, &file, &specs, &mut states, console)?;
-    let batch = NonZeroUsize::new(loaded.program.train.as_ref().map_or(BATCH, |train| train.batch)).unwrap_or(NonZeroUsize::MIN);
+    let batch = NonZeroUsize::new(loaded.program.train.as_ref().map_or(BATCH, |train| train.batch))
+        .unwrap_or(NonZeroUsize::MIN);
     let mut buffers = input_buffers(loaded.program.inputs.len(), &inputs, batch.get())
         .ok_or_else(|| Plain::new(codes::TOO_LARGE, "a batch takes more bytes than can be counted"))?;
     let sizes = [batch.get().min(rows.len()), rows.len() % batch];
@@ -119,8 +122,8 @@ fn chosen<'a>(loaded: &'a Loaded, name: Option<&str>) -> Result<&'a PredictPlan,
 /// The source of the program, at another path.
 fn given(source: &SourceSpec, path: &std::path::Path) -> Result<SourceSpec, Plain> {
     // Made absolute, since it is relative to the current folder rather than to the program's.
-    let absolute = std::path::absolute(path)
-        .map_err(|error| Plain::new(codes::FILE, format!("{}: {error}", path.display())))?;
+    let absolute =
+        std::path::absolute(path).map_err(|error| Plain::new(codes::FILE, format!("{}: {error}", path.display())))?;
     Ok(SourceSpec { path: absolute.display().to_string(), ..source.clone() })
 }
 

@@ -11,7 +11,8 @@ use nnc_runtime::checkpoint::Checkpoint;
 use nnc_runtime::data::Source;
 use nnc_runtime::data::split::Split;
 use nnc_runtime::train::{
-    Evaluator, Event, InputSpec, Job, Order, Outcome, Part, Parts, Plan, Progress as RunProgress, StateSpec, Steps, input_buffers,
+    Evaluator, Event, InputSpec, Job, Order, Outcome, Part, Parts, Plan, Progress as RunProgress, StateSpec, Steps,
+    input_buffers,
 };
 use nnc_runtime::{buffer::Buffer, kernels::pool::Pool};
 
@@ -85,12 +86,8 @@ pub(crate) fn run(arguments: &Arguments, console: &Console, start: Instant) -> R
     let console = &console.quiet(arguments.json);
     let out = Out::new(arguments)?;
     let file = arguments.init.as_deref().map(weights::read).transpose()?;
-    let options = Options {
-        epochs: arguments.epochs,
-        steps: arguments.steps,
-        batch: arguments.batch,
-        ..Options::default()
-    };
+    let options =
+        Options { epochs: arguments.epochs, steps: arguments.steps, batch: arguments.batch, ..Options::default() };
     let loaded = load(&arguments.program, options, console)?;
     let plan = plan(arguments, &loaded, file.as_ref())?;
     warn_of_silent_rules(&loaded, console)?;
@@ -244,7 +241,10 @@ impl Running<'_> {
         }
         match outcome {
             Ok(Outcome::Finished) => {
-                conclude(self, &Finish { last: last.as_ref(), whole: self.start.elapsed(), folder: out.folder.as_ref() });
+                conclude(
+                    self,
+                    &Finish { last: last.as_ref(), whole: self.start.elapsed(), folder: out.folder.as_ref() },
+                );
                 Ok(())
             }
             Ok(Outcome::Interrupted) => {

@@ -65,9 +65,10 @@ pub(super) fn not_finite(run: &Running<'_>, failure: Failure, folder: Option<&Fo
         Some(format!("the batch held the rows {}", listed(&rows))),
         broken_value(table, &rows),
         Some("no state has changed in that step".to_owned()),
-        folder.map(|folder| folder.path().join(LAST)).filter(|last| last.exists()).map(|last| {
-            format!("the state after the last epoch is in {}", last.display())
-        }),
+        folder
+            .map(|folder| folder.path().join(LAST))
+            .filter(|last| last.exists())
+            .map(|last| format!("the state after the last epoch is in {}", last.display())),
     ];
     let notes = notes.into_iter().flatten();
     let loss = run.loaded.program.train.iter().flat_map(|train| &train.figures).find(|figure| figure.is_loss);

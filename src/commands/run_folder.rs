@@ -125,7 +125,8 @@ pub(super) fn interrupted(
 /// The first of `mnist-interrupted`, `mnist-interrupted-2`, … in the current folder that is not there.
 fn free_folder(program: &str) -> PathBuf {
     let stem = Path::new(program).file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());
-    let named = |n: u32| PathBuf::from(if n == 1 { format!("{stem}-interrupted") } else { format!("{stem}-interrupted-{n}") });
+    let named =
+        |n: u32| PathBuf::from(if n == 1 { format!("{stem}-interrupted") } else { format!("{stem}-interrupted-{n}") });
     (1..).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(1))
 }
 
@@ -148,7 +149,11 @@ fn go_on(arguments: &Arguments, folder: &Path) -> String {
 /// A word for the shell.
 fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_=./,:+@%".contains(c);
-    if !word.is_empty() && word.chars().all(plain) { word.to_owned() } else { format!("'{}'", word.replace('\'', r"'\''")) }
+    if !word.is_empty() && word.chars().all(plain) {
+        word.to_owned()
+    } else {
+        format!("'{}'", word.replace('\'', r"'\''"))
+    }
 }
 
 #[cfg(test)]
@@ -159,14 +164,14 @@ mod tests {
     fn options_that_were_set_replace_their_defaults() {
         let text = "option lr = 0.01\noption path = \"data\" // where\noption n = 1\n";
         let set = [("lr", "0.1"), ("path", "else where"), ("lr", "0.2")].map(|(a, b)| (a.to_owned(), b.to_owned()));
-        assert_eq!(
-            with_options(text, &set),
-            "option lr = 0.2\noption path = \"else where\" // where\noption n = 1\n"
-        );
+        assert_eq!(with_options(text, &set), "option lr = 0.2\noption path = \"else where\" // where\noption n = 1\n");
     }
 
     #[test]
     fn words_are_quoted_for_the_shell() {
-        assert_eq!(["a/b.nn", "a b", "it's", "", "lr=0.1"].map(quoted), ["a/b.nn", "'a b'", r"'it'\''s'", "''", "lr=0.1"]);
+        assert_eq!(
+            ["a/b.nn", "a b", "it's", "", "lr=0.1"].map(quoted),
+            ["a/b.nn", "'a b'", r"'it'\''s'", "''", "lr=0.1"]
+        );
     }
 }

@@ -1,6 +1,6 @@
 //! The piece of a source that a snippet shows, made so that every label is visible and every line fits.
 //!
-//! An excerpt holds its own text: the line of the label and one line around it. Long lines are cut around the label, control
+//! An excerpt holds its own text: the line of the label and the lines beside it. Long lines are cut around the label, control
 //! characters are replaced, a label over several lines ends with its first line, and a label over nothing gets a character
 //! to stand under, so that nothing depends on how a renderer treats such cases. Columns count characters.
 
@@ -44,12 +44,14 @@ impl Excerpt {
                 (line, column, start, end) = (before, last, last, last + 1);
             }
         }
-        let first_line = line.saturating_sub(1);
+        // Blank lines around it tell nothing.
+        let blank = |i: usize| lines.get(i).is_none_or(|line| line.trim().is_empty());
+        let first_line = if line > 0 && !blank(line - 1) { line - 1 } else { line };
+        let last_line = if blank(line + 1) { line } else { line + 1 };
         let mut text = String::new();
         let mut span = (0, 0);
-        for (i, shown) in lines.iter().enumerate().skip(first_line).take(line - first_line + 2) {
-            let (focus, limit) = if i == line { (start, WIDTH) } else { (0, WIDTH) };
-            let window = Window::of(shown, focus, limit);
+        for (i, shown) in lines.iter().enumerate().take(last_line + 1).skip(first_line) {
+            let window = Window::of(shown, if i == line { start } else { 0 }, WIDTH);
             if i == line {
                 span = window.bytes(start, end);
                 span = (text.len() + span.0, span.1);
@@ -93,7 +95,8 @@ impl Window {
     /// At most `limit` characters of `line`, column `focus` among them.
     fn of(line: &str, focus: usize, limit: usize) -> Window {
         let length = line.chars().count();
-        let skipped = if length <= limit || focus < limit * 3 / 4 { 0 } else { (focus - limit / 4).min(length - limit) };
+        let skipped =
+            if length <= limit || focus < limit * 3 / 4 { 0 } else { (focus - limit / 4).min(length - limit) };
         let shown = (length - skipped).min(limit);
         let visible = |c: char| if c.is_control() && c != '\t' { '\u{fffd}' } else { c };
         let mut text: String = if skipped > 0 { "…".into() } else { String::new() };

@@ -20,11 +20,34 @@ fn the_place_at_fault_comes_first_and_origins_follow() {
     let mut d = Diagnostic::error(codes::SHAPE_MISMATCH, wrong, "`fc1` takes 400 features, but `flat` has 256")
         .label("400 is written here")
         .origin(Role::Dim, find(&sources, id, "flatten(pool2)"), "256 = 16 × 4 × 4")
-        .origin(Role::Declaration, find(&sources, library, "n"), "`n` is bound here")
+        .origin(Role::Declaration, find(&sources, library, "n])"), "`n` is bound here")
         .note("how 28 became 4: 28 → 24 → 12 → 8 → 4");
     let edits = vec![Edit { span: find(&sources, id, "in = 400, "), text: String::new() }];
     d.fixes.push(Fix { title: "leave the size to be inferred".into(), edits, safety: Safety::Safe, verified: true });
-    insta::assert_snapshot!(render(Look::Plain, &sources, &d), @"");
+    insta::assert_snapshot!(render(Look::Plain, &sources, &d), @r"
+    error[shape-mismatch]: `fc1` takes 400 features, but `flat` has 256
+       ,-[lenet.nn:5:24]
+     5 |     fc1 = linear(flat, in = 400, out = 120)
+       :                        ^^^^|^^^
+       :                            `-- 400 is written here
+     6 | }
+       `----
+       ,-[lenet.nn:3:12]
+     2 |     pool2 = pool(image)
+     3 |     flat = flatten(pool2)
+       :            ^^^^^^^|^^^^^^
+       :                   `-- 256 = 16 × 4 × 4
+       `----
+       ,-[std/linear.nn:1:19]
+     1 | fn linear(x: [.., n]) { x }
+       :                   ^|^
+       :                    `-- `n` is bound here
+       `----
+      note: how 28 became 4: 28 → 24 → 12 → 8 → 4
+      help: leave the size to be inferred
+        -   5 |     fc1 = linear(flat, in = 400, out = 120)
+        +   5 |     fc1 = linear(flat, out = 120)
+    ");
 }
 
 #[test]
@@ -32,7 +55,16 @@ fn columns_count_characters_and_tabs_are_widened() {
     let mut sources = Sources::new();
     let id = sources.add("é.nn", "a = 1\r\n\tπ变 = foo(x)\r\nb = 2\r\n");
     let d = Diagnostic::warning(codes::UNKNOWN_NAME, find(&sources, id, "foo"), "no `foo`").label("not declared");
-    insta::assert_snapshot!(render(Look::Plain, &sources, &d), @"");
+    insta::assert_snapshot!(render(Look::Plain, &sources, &d), @r"
+    warning[unknown-name]: no `foo`
+       ,-[é.nn:2:7]
+     1 | a = 1
+     2 |     π变 = foo(x)
+       :           ^|^
+       :            `-- not declared
+     3 | b = 2
+       `----
+    ");
 }
 
 #[test]
@@ -57,7 +89,8 @@ fn labels_over_nothing_stand_under_a_character() {
         for at in (0..=text.len()).filter(|&at| text.is_char_boundary(at)) {
             let d = Diagnostic::error(codes::UNCLOSED, Span::new(id, at, at), "never closed").label("opened here");
             let text = render(Look::Plain, &sources, &d);
-            assert!(text.contains("opened here") && text.contains('^'), "{text:?}");
+            // One character is marked by the bar of its label alone.
+            assert!(text.contains("opened here") && text.contains("  : ") && text.contains('|'), "{text:?}");
             assert!(!text.contains("Failed") && !text.contains('\u{1b}'), "{text:?}");
         }
     }
@@ -103,12 +136,10 @@ fn json_tells_bytes_lines_and_columns() {
     let mut sources = Sources::new();
     let id = sources.add("é.nn", "a\n\tπ = foo\u{1}\n");
     let span = find(&sources, id, "foo");
-    let d = Diagnostic::error(codes::UNKNOWN_NAME, span, "no \u{1}").label("x").origin(Role::Previous, span, "y").replace(
-        "write `bar`",
-        span,
-        "bar",
-        Safety::Safe,
-    );
+    let d = Diagnostic::error(codes::UNKNOWN_NAME, span, "no \u{1}")
+        .label("x")
+        .origin(Role::Previous, span, "y")
+        .replace("write `bar`", span, "bar", Safety::Safe);
     let value: serde_json::Value = serde_json::from_str(&json::line(&sources, &d)).unwrap();
     assert_eq!(value["severity"], "error");
     assert_eq!(value["headline"], "no \u{1}");
@@ -123,8 +154,5 @@ fn json_tells_bytes_lines_and_columns() {
 #[test]
 fn plain_errors_have_notes_and_help() {
     let plain = Plain::new(codes::FILE, "out: exists").note("a\nb").help("add `--force`");
-    assert_eq!(
-        plain.render(Look::Plain),
-        "error[file]: out: exists\n  note: a\n        b\n  help: add `--force`\n"
-    );
+    assert_eq!(plain.render(Look::Plain), "error[file]: out: exists\n  note: a\n        b\n  help: add `--force`\n");
 }

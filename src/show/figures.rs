@@ -58,13 +58,9 @@ mod tests {
             shape: shape.to_vec(),
             data: data.to_vec(),
         };
-        let figures =
-            Figures(vec![value("loss", &[], &[0.25]), value("confusion", &[2, 2], &[980.0, 1.0, 12.0, 7.0])]);
+        let figures = Figures(vec![value("loss", &[], &[0.25]), value("confusion", &[2, 2], &[980.0, 1.0, 12.0, 7.0])]);
         assert_eq!(brief(&figures), "loss 0.2500");
         assert_eq!(rows_of(3, &figures), "3  loss 0.2500  confusion 980 1 12 7\n");
-        assert_eq!(
-            matrices(&figures),
-            "confusion (first axis down, second across)\n     0  1\n0  980  1\n1   12  7\n"
-        );
+        assert_eq!(matrices(&figures), "confusion (first axis down, second across)\n     0  1\n0  980  1\n1   12  7\n");
     }
 }

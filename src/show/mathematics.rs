@@ -42,7 +42,8 @@ pub(crate) fn mathematics(graph: &Graph, names: &dyn Names) -> String {
 /// How often each value is used, by operands and by roots.
 fn uses(graph: &Graph) -> HashMap<Value, usize> {
     let live = graph.live();
-    let operands = graph.nodes().filter(|(id, _)| live[id.0 as usize]).flat_map(|(_, node)| node.operands.iter().copied());
+    let operands =
+        graph.nodes().filter(|(id, _)| live[id.0 as usize]).flat_map(|(_, node)| node.operands.iter().copied());
     let mut uses = HashMap::new();
     for value in operands.chain(graph.outputs.iter().map(|o| o.value)).chain(graph.updates.iter().map(|u| u.1)) {
         *uses.entry(value).or_insert(0) += 1;

@@ -32,11 +32,12 @@ pub(crate) fn short(number: f64) -> String {
     }
 }
 
-/// `850 ms`, `3.21 s`, `2 min 5 s`, `1 h 2 min`.
+/// `12 µs`, `850 ms`, `3.21 s`, `2 min 5 s`, `1 h 2 min`.
 pub(crate) fn seconds(seconds: f64) -> String {
     // Negative or absurd times show as they are cast: 0, or the largest number.
     let whole = seconds.round() as u64;
     match seconds {
+        s if s < 0.9995e-3 => format!("{:.0} µs", s * 1e6),
         s if s < 0.9995 => format!("{:.0} ms", s * 1e3),
         s if s < 9.995 => format!("{s:.2} s"),
         s if s < 99.95 => format!("{s:.1} s"),
@@ -50,7 +51,11 @@ pub(crate) fn bytes(bytes: u64) -> String {
     let mut value = bytes as f64;
     for unit in ["B", "KB", "MB", "GB"] {
         if value < 999.5 {
-            return if unit == "B" || value >= 99.95 { format!("{value:.0} {unit}") } else { format!("{value:.1} {unit}") };
+            return if unit == "B" || value >= 99.95 {
+                format!("{value:.0} {unit}")
+            } else {
+                format!("{value:.1} {unit}")
+            };
         }
         value /= 1000.0;
     }
@@ -66,7 +71,10 @@ mod tests {
         assert_eq!([0, 999, 1000, 1_234_567].map(grouped), ["0", "999", "1,000", "1,234,567"]);
         let shorts = [0.0, 0.341_234, 12.3456, -0.001_234_56, 1.234e-7, 12.0, 123_456.7, f64::NAN].map(short);
         assert_eq!(shorts, ["0", "0.3412", "12.35", "-0.001235", "1.234e-7", "12", "123457", "NaN"]);
-        assert_eq!([0.0123, 3.214, 42.0, 125.0, 3720.0].map(seconds), ["12 ms", "3.21 s", "42.0 s", "2 min 5 s", "1 h 2 min"]);
+        assert_eq!(
+            [12e-6, 0.0123, 3.214, 42.0, 125.0, 3720.0].map(seconds),
+            ["12 µs", "12 ms", "3.21 s", "42.0 s", "2 min 5 s", "1 h 2 min"]
+        );
         assert_eq!([0, 999, 12_345, 120_400_000, 999_999].map(bytes), ["0 B", "999 B", "12.3 KB", "120 MB", "1.0 MB"]);
     }
 }

@@ -11,9 +11,11 @@ pub(crate) fn columns(rows: &[Vec<String>]) -> String {
     let widths: Vec<usize> = (0..count).map(width).collect();
     let mut text = String::new();
     for row in rows {
-        let cells = row.iter().zip(&widths).map(|(cell, &width)| match cell.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
-            true => format!("{cell:>width$}"),
-            false => format!("{cell:<width$}"),
+        let cells = row.iter().zip(&widths).map(|(cell, &width)| {
+            match cell.starts_with(|c: char| c.is_ascii_digit() || c == '-') {
+                true => format!("{cell:>width$}"),
+                false => format!("{cell:<width$}"),
+            }
         });
         text.push_str(cells.collect::<Vec<_>>().join("  ").trim_end());
         text.push('\n');

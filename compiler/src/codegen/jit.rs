@@ -85,7 +85,8 @@ fn internal(e: ModuleError) -> CodegenError {
 fn module(table: &'static KernelTable, verify: bool) -> Result<JITModule, CodegenError> {
     let mut builder = JITBuilder::with_isa(isa(verify)?, default_libcall_names());
     for (name, ty) in PRODUCT {
-        builder.symbol(name, if ty == Ty::F64 { table.product_f64 as *const u8 } else { table.product_f32 as *const u8 });
+        builder
+            .symbol(name, if ty == Ty::F64 { table.product_f64 as *const u8 } else { table.product_f32 as *const u8 });
     }
     Ok(JITModule::new(builder))
 }
@@ -169,10 +170,7 @@ fn finish(
     texts: Option<&mut Texts>,
     name: &str,
 ) -> Result<(), ModuleError> {
-    if let Some(texts) = &texts {
-        context.set_disasm(true);
-        let _ = texts;
-    }
+    context.set_disasm(texts.is_some());
     let clif = texts.is_some().then(|| context.func.display().to_string());
     module.define_function(id, context)?;
     if let (Some(texts), Some(clif)) = (texts, clif) {
@@ -188,9 +186,7 @@ fn finish(
 fn descriptor(module: &mut JITModule, shape: &ProductShape) -> Result<DataId, ModuleError> {
     let desc = shape.desc();
     // SAFETY: a `ProductDesc` is made of 64-bit words without padding, and is read as bytes while it lives.
-    let bytes = unsafe {
-        std::slice::from_raw_parts(std::ptr::from_ref(&desc).cast::<u8>(), size_of::<ProductDesc>())
-    };
+    let bytes = unsafe { std::slice::from_raw_parts(std::ptr::from_ref(&desc).cast::<u8>(), size_of::<ProductDesc>()) };
     let mut data = DataDescription::new();
     data.define(bytes.into());
     data.set_align(align_of::<ProductDesc>() as u64);

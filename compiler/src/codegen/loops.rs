@@ -128,10 +128,10 @@ impl RawLoop {
             Form::Inner | Form::Scan => vec![],
         };
         let outer: Vec<usize> = kept.filter(|d| !column_segment.contains(d)).collect();
-        let uses_index = |d: usize| self.prog.insts().iter().any(|i| matches!(i, Inst::Index(x) if usize::from(*x) == d));
-        let places = || {
-            self.ports.iter().chain(self.stores.iter().map(|s| &s.1)).chain(self.reductions.iter().map(|r| &r.to))
-        };
+        let uses_index =
+            |d: usize| self.prog.insts().iter().any(|i| matches!(i, Inst::Index(x) if usize::from(*x) == d));
+        let places =
+            || self.ports.iter().chain(self.stores.iter().map(|s| &s.1)).chain(self.reductions.iter().map(|r| &r.to));
         let joined = |segment: &[usize]| {
             let mut axes: Vec<Vec<usize>> = vec![];
             for &d in segment.iter().filter(|&&d| self.shape[d] != 1) {
@@ -257,7 +257,7 @@ impl Loop {
                 wide * instruction_cost(inst)
             })
             .sum::<f64>()
-            + 0.1 * (self.stores.len() + self.reductions.len()) as f64;
+            + 0.05 * (self.stores.len() + self.reductions.len()) as f64;
         self.elements() as f64 * per_element
     }
 
@@ -276,9 +276,9 @@ fn instruction_cost(inst: &Inst) -> f64 {
     use crate::prog::{Bin, Un};
     match inst {
         Inst::Const(..) | Inst::Scalar(_) | Inst::Index(_) | Inst::Bitcast(..) => 0.0,
-        Inst::Port(_) => 0.08,
-        Inst::Binary(Bin::Div, ..) | Inst::Unary(Un::Sqrt, _) => 0.4,
-        _ => 0.06,
+        Inst::Port(_) => 0.03,
+        Inst::Binary(Bin::Div, ..) | Inst::Unary(Un::Sqrt, _) => 0.25,
+        _ => 0.03,
     }
 }
 

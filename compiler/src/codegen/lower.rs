@@ -169,7 +169,6 @@ impl<'g> Lowering<'g> {
             return self.whole(*node);
         }
         let mut body = Body::new(g.shape.clone());
-        let mut values: HashMap<NodeId, Id> = HashMap::new();
         let builder = Builder::new();
         let mut raw = RawLoop {
             shape: g.shape.clone(),
@@ -183,8 +182,6 @@ impl<'g> Lowering<'g> {
         let mut copies = vec![];
         let mut made: Vec<(NodeId, E<'_>)> = vec![];
         for &id in &g.nodes {
-            let local = |root: NodeId, made: &[(NodeId, E<'_>)]| made.iter().find(|m| m.0 == root).map(|m| m.1.id());
-            let _ = local;
             let node = self.graph.node(id);
             if let Lower::Reduce(reducer) = node.op.lower {
                 let access = &fusion.access[node.operands[0].node.0 as usize];
@@ -207,7 +204,6 @@ impl<'g> Lowering<'g> {
                 _ => self.read(&builder, &mut body, &made, &Access::own(id, self.shape(id)))?,
             };
             made.push((id, value));
-            values.insert(id, value.id());
             if g.stored.contains(&id) {
                 for &buffer in &self.storage[&id].buffers {
                     let place = Place { buffer, ty: self.ty(id), offset: 0, strides: row_major(&raw.shape) };
@@ -239,7 +235,8 @@ impl<'g> Lowering<'g> {
         reduced: &[usize],
     ) -> Reduction {
         let mut kept = row_major(self.shape(id)).into_iter();
-        let strides = (0..shape.len()).map(|d| if reduced.contains(&d) { 0 } else { kept.next().unwrap_or(0) }).collect();
+        let strides =
+            (0..shape.len()).map(|d| if reduced.contains(&d) { 0 } else { kept.next().unwrap_or(0) }).collect();
         let to = Place { buffer, ty: self.ty(id), offset: 0, strides };
         Reduction { reducer, out, to, block_stride: 0 }
     }

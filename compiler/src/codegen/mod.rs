@@ -86,12 +86,7 @@ pub struct Compiled {
 ///
 /// # Errors
 /// When the machine is too old, or by a mistake of the compiler.
-pub fn compile(
-    graph: &Graph,
-    n_states: usize,
-    n_inputs: usize,
-    options: &Options,
-) -> Result<Compiled, CodegenError> {
+pub fn compile(graph: &Graph, n_states: usize, n_inputs: usize, options: &Options) -> Result<Compiled, CodegenError> {
     let started = Instant::now();
     if options.verify {
         verify(graph).map_err(CodegenError::Internal)?;

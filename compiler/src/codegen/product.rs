@@ -61,11 +61,8 @@ fn matrix(lowering: &mut Lowering<'_>, operand: NodeId, groups: [&[usize]; 3]) -
     let ty = lowering.ty(operand);
     let bytes = sizes.iter().product::<usize>() * ty.bytes();
     let copy = lowering.buffer(Home::Arena, bytes, format!("%{} in order", operand.0));
-    let from = Access {
-        root: access.root,
-        offset: access.offset,
-        strides: axes.iter().map(|&i| access.strides[i]).collect(),
-    };
+    let from =
+        Access { root: access.root, offset: access.offset, strides: axes.iter().map(|&i| access.strides[i]).collect() };
     let to = Place { buffer: copy, ty, offset: 0, strides: row_major(&sizes) };
     lowering.copy_from(buffer, &from, ty, &sizes, to);
     let size = |axes: &[usize]| axes.iter().map(|&i| shape[i] as isize).product::<isize>();

@@ -109,13 +109,8 @@ impl Report {
 
     /// The arena, buffer by buffer in order of address, then of time.
     pub fn plan(&self) -> String {
-        let mut rows: Vec<(usize, (usize, usize), usize)> = self
-            .plan
-            .slots
-            .iter()
-            .enumerate()
-            .filter_map(|(b, slot)| slot.map(|s| (s.offset, s.live, b)))
-            .collect();
+        let mut rows: Vec<(usize, (usize, usize), usize)> =
+            self.plan.slots.iter().enumerate().filter_map(|(b, slot)| slot.map(|s| (s.offset, s.live, b))).collect();
         rows.sort_unstable();
         let mut out = format!("arena: {} bytes\n", self.plan.bytes);
         for (offset, live, b) in rows {

@@ -37,7 +37,8 @@ pub fn schedule(graph: &Graph, fusion: &mut Fusion) -> Result<Schedule, String> 
             None => Err(format!("nothing writes %{}", node.0)),
         }
     };
-    let outputs = graph.outputs.iter().map(|o| Ok(home(fusion, o.value.node)?.1)).collect::<Result<Vec<_>, String>>()?;
+    let outputs =
+        graph.outputs.iter().map(|o| Ok(home(fusion, o.value.node)?.1)).collect::<Result<Vec<_>, String>>()?;
     let guard = graph.guard.map(|v| home(fusion, v.node)).transpose()?;
     let reads = state_reads(graph, fusion);
     let mut in_place: HashMap<NodeId, Vec<u32>> = HashMap::new();
@@ -60,9 +61,8 @@ pub fn schedule(graph: &Graph, fusion: &mut Fusion) -> Result<Schedule, String> 
             late.push((state, node));
         }
     }
-    let order = fusion.deps.order(&fusion.members(), |g| {
-        fusion.groups[g].nodes.iter().map(|n| n.0).max().unwrap_or_default()
-    });
+    let order =
+        fusion.deps.order(&fusion.members(), |g| fusion.groups[g].nodes.iter().map(|n| n.0).max().unwrap_or_default());
     Ok(Schedule { order, in_place, late, guard, outputs })
 }
 

@@ -60,12 +60,12 @@ pub struct Checked {
 pub fn check(world: &dyn World, library: &[(&str, &str)], file: (&str, &str), options: &Options) -> Checked {
     let mut sink = Sink::default();
     let parsed = items::parse_all(world, library, file, &mut sink);
-    let broken = sink.list.iter().any(Diagnostic::is_error);
     let items = items::collect(&parsed, &mut sink);
     let mut elab = Elab::new(world, &items, &parsed.sources, options, sink);
     let program = elab.program();
     names::check_unused_definitions(&mut elab);
-    if !broken {
+    // After an error a name may seem unused only because its user was not reached.
+    if !elab.has_errors() {
         elab.report_unused();
     }
     let diagnostics = elab.sink.finish(&items);

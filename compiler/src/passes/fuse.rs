@@ -18,8 +18,8 @@ use crate::prog::{Bin, Inst, Prog};
 use access::{Access, coordinates};
 use order::Dependencies;
 
-/// The most nodes of one loop: beyond, registers and code size cost more than another pass over memory.
-const MOST_NODES: usize = 48;
+/// The most instructions of one loop: beyond, registers and code size cost more than another pass over memory.
+const MOST_WORK: usize = 600;
 /// The most instructions that are computed again rather than stored.
 const TRIVIAL: usize = 2;
 
@@ -107,7 +107,8 @@ pub fn fuse(graph: &Graph, join: bool) -> Result<Fusion, String> {
         group_of: vec![None; n],
         shapes,
     };
-    let mut grouping = Grouping { graph, join, live, fusion };
+    let work = graph.nodes().map(|(id, node)| if live[id.0 as usize] { work(graph, node) } else { 0 }).collect();
+    let mut grouping = Grouping { graph, join, live, work, fusion };
     grouping.classify();
     grouping.assign();
     grouping.store();
@@ -118,6 +119,8 @@ struct Grouping<'g> {
     graph: &'g Graph,
     join: bool,
     live: Vec<bool>,
+    /// Instructions of each node's program.
+    work: Vec<usize>,
     fusion: Fusion,
 }
 
@@ -172,7 +175,9 @@ impl Grouping<'_> {
                 Access { root: operand, offset, strides }
             }
         };
-        if self.fusion.class[access.root.0 as usize] == Class::Trivial && !self.fusion.computable(self.graph, &access, shape) {
+        if self.fusion.class[access.root.0 as usize] == Class::Trivial
+            && !self.fusion.computable(self.graph, &access, shape)
+        {
             self.fusion.class[access.root.0 as usize] = Class::Elementwise;
         }
         if matches!(node.op.lower, Lower::Affine(_)) && !self.join {
@@ -341,7 +346,7 @@ impl Grouping<'_> {
         let elementwise = g.nodes.iter().all(|&n| matches!(self.class(n), Class::Elementwise | Class::Reduce));
         g.shape == shape
             && elementwise
-            && g.nodes.len() < MOST_NODES
+            && self.group_work(group) < MOST_WORK
             && leaves.iter().all(|leaf| match self.fusion.group_of[leaf.root.0 as usize] {
                 // Within the loop only what it has just computed for this element can be read.
                 Some(from) if from == group => leaf.same_element && self.class(leaf.root) == Class::Elementwise,
@@ -350,11 +355,15 @@ impl Grouping<'_> {
             })
     }
 
+    fn group_work(&self, group: usize) -> usize {
+        self.fusion.groups[group].nodes.iter().map(|n| self.work[n.0 as usize]).sum()
+    }
+
     fn may_merge(&self, a: usize, b: usize) -> bool {
         let (x, y) = (&self.fusion.groups[a], &self.fusion.groups[b]);
         !self.fusion.deps.reaches(a, b)
             && !self.fusion.deps.reaches(b, a)
-            && x.nodes.len() + y.nodes.len() < MOST_NODES
+            && self.group_work(a) + self.group_work(b) < MOST_WORK
             && (x.reduced.is_none() || y.reduced.is_none() || x.reduced == y.reduced)
     }
 
@@ -483,7 +492,8 @@ impl Fusion {
     fn computable(&self, graph: &Graph, access: &Access, shape: &[usize]) -> bool {
         let root = &self.shapes[access.root.0 as usize];
         let node = graph.node(access.root);
-        let indexed = element_program(graph, node).is_none_or(|p| p.insts().iter().any(|i| matches!(i, Inst::Index(_))));
+        let indexed =
+            element_program(graph, node).is_none_or(|p| p.insts().iter().any(|i| matches!(i, Inst::Index(_))));
         let placed = !indexed || coordinates(access.offset, &access.strides, shape, root).is_some();
         placed
             && node.operands.iter().all(|v| {
@@ -501,6 +511,15 @@ impl Fusion {
     /// The groups that are code, ascending by their first node.
     pub fn members(&self) -> Vec<usize> {
         (0..self.groups.len()).filter(|&g| !self.groups[g].nodes.is_empty()).collect()
+    }
+}
+
+/// Instructions that a node adds to a loop.
+fn work(graph: &Graph, node: &Node) -> usize {
+    match node.op.lower {
+        Lower::Elementwise => element_program(graph, node).map_or(0, |prog| prog.insts().len()),
+        Lower::Reduce(_) => 1,
+        _ => 0,
     }
 }
 

@@ -22,7 +22,7 @@ pub struct Visit<'a, 'b> {
 pub enum Fate<'b> {
     /// It is copied.
     Keep,
-    /// It is left out; nothing that is kept may use it.
+    /// It is left out, and with it everything that uses it; no root may.
     Drop,
     /// This node takes its place, result by result.
     Node(NodeId),
@@ -44,7 +44,7 @@ pub fn rebuild(graph: &Graph, mut fate: impl for<'a, 'b> FnMut(Visit<'a, 'b>) ->
 /// The first error of `fate`.
 ///
 /// # Panics
-/// When `fate` drops a node that a kept node or a root uses, or gives one of several results: a mistake of the pass.
+/// When `fate` drops a node that a root depends on, or gives one of several results: a mistake of the pass.
 pub fn try_rebuild<E>(
     graph: &Graph,
     mut fate: impl for<'a, 'b> FnMut(Visit<'a, 'b>) -> Result<Fate<'b>, E>,
@@ -53,7 +53,16 @@ pub fn try_rebuild<E>(
     // The new node of each old one, or the value that stands for its only result.
     let mut map: Vec<Option<Value>> = Vec::with_capacity(graph.len());
     for (id, node) in graph.nodes() {
-        let args: Vec<Val<'_>> = node.operands.iter().map(|v| b.val(moved(&map, *v))).collect();
+        // What uses a dropped node goes with it; `moved` finds out when a root does.
+        if node.operands.iter().any(|v| map[v.node.0 as usize].is_none()) {
+            map.push(None);
+            continue;
+        }
+        let args: Option<Vec<Val<'_>>> = node.operands.iter().map(|v| Some(b.val(moved(&map, *v)?))).collect();
+        let Some(args) = args else {
+            map.push(None);
+            continue;
+        };
         b.set_sites(node.sites.clone());
         let new = match fate(Visit { b: &b, id, node, args: &args })? {
             Fate::Keep => Some(b.add(node.op, node.attrs.clone(), &args).value),
@@ -66,25 +75,27 @@ pub fn try_rebuild<E>(
         };
         map.push(new);
     }
+    let root = |old: Value| match moved(&map, old) {
+        Some(new) => b.val(new),
+        None => panic!("%{} was dropped but is needed", old.node.0),
+    };
     for output in &graph.outputs {
-        b.output(output.name.clone(), b.val(moved(&map, output.value)));
+        b.output(output.name.clone(), root(output.value));
     }
     for (state, value) in &graph.updates {
-        b.update(*state, b.val(moved(&map, *value)));
+        b.update(*state, root(*value));
     }
     if let Some(guard) = graph.guard {
-        b.guard(b.val(moved(&map, guard)));
+        b.guard(root(guard));
     }
     Ok(b.finish())
 }
 
-/// Where an old value is now. The node of one result may have become any value; the results of others keep their numbers.
-fn moved(map: &[Option<Value>], old: Value) -> Value {
-    match map[old.node.0 as usize] {
-        Some(new) if old.port == 0 => new,
-        Some(new) => Value { node: new.node, port: old.port },
-        None => panic!("%{} was dropped but is used", old.node.0),
-    }
+/// Where an old value is now; `None` when it was dropped. A node of one result may have become any value; the results of
+/// others keep their numbers.
+fn moved(map: &[Option<Value>], old: Value) -> Option<Value> {
+    let new = map[old.node.0 as usize]?;
+    Some(if old.port == 0 { new } else { Value { node: new.node, port: old.port } })
 }
 
 /// Whether two graphs are the same, node by node, apart from the places they come from.

@@ -2,6 +2,7 @@
 
 use super::cases::{Case, domain};
 use super::{Held, Rng, doubles, draw, outputs};
+use ndarray::ArrayD;
 use nnc_compiler::autodiff::gradient;
 use nnc_compiler::ir::array::Array;
 use nnc_compiler::ir::attrs::Slot;
@@ -9,7 +10,6 @@ use nnc_compiler::ir::builder::{Builder, Val};
 use nnc_compiler::ir::graph::Graph;
 use nnc_compiler::ir::op::Op;
 use nnc_compiler::ir::types::{DType, TensorType};
-use ndarray::ArrayD;
 
 /// A scalar function of the operands of a row, its gradient by the float operands, and points to try it at.
 pub struct Study {
@@ -87,7 +87,8 @@ impl Study {
         let direction: Vec<ArrayD<f64>> =
             self.wrt.iter().map(|&i| self.double(i).map(|_| rng.float(-1.0, 1.0))).collect();
         let results = outputs(&self.graph, &Held::inputs(&self.point));
-        let by_gradient = results[1..].iter().zip(&direction).map(|(g, d)| dot(&doubles(g), &d.iter().copied().collect::<Vec<_>>()));
+        let by_gradient =
+            results[1..].iter().zip(&direction).map(|(g, d)| dot(&doubles(g), &d.iter().copied().collect::<Vec<_>>()));
         let moved = |t: f64| {
             let mut point = self.point.clone();
             for (&i, d) in self.wrt.iter().zip(&direction) {

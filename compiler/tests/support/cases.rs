@@ -84,7 +84,8 @@ pub fn cases(op: Op, float: DType) -> Vec<Case> {
             ]
         }
         "slice" => {
-            let case = |axis, start, len: usize, from: &[usize]| one(Attrs::Slice { axis, start, len: Dim::from(len) }, from);
+            let case =
+                |axis, start, len: usize, from: &[usize]| one(Attrs::Slice { axis, start, len: Dim::from(len) }, from);
             vec![case(0, 1, 3, &[5]), case(1, 0, 2, &[3, 4]), case(0, 2, 1, &[3, 4]), case(1, 3, 9, &[2, 17, 3])]
         }
         "pad" => {
@@ -148,7 +149,10 @@ pub fn cases(op: Op, float: DType) -> Vec<Case> {
         "stop_gradient" => vec![one(Attrs::None, &[3, 5])],
         _ => match (op.lower, op.arity) {
             (Lower::Elementwise, Arity::Exactly(n)) => shapes
-                .map(|shape| Case { attrs: Attrs::None, operands: (0..n).map(|i| ty(element(op, i, float), shape)).collect() })
+                .map(|shape| Case {
+                    attrs: Attrs::None,
+                    operands: (0..n).map(|i| ty(element(op, i, float), shape)).collect(),
+                })
                 .into_iter()
                 .filter(|case| (op.infer)(&case.operands.iter().collect::<Vec<_>>(), &case.attrs).is_ok())
                 .collect(),

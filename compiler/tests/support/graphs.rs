@@ -28,7 +28,8 @@ pub fn random_graph(rng: &mut Rng, n_nodes: usize) -> Graph {
         if pool.len() >= n_sources + n_nodes {
             break;
         }
-        if let Some(value) = random_node(rng, &b, &pool, rows[rng.below(rows.len())]) {
+        let op = *rng.pick(&rows);
+        if let Some(value) = random_node(rng, &b, &pool, op) {
             pool.push(value);
         }
     }
@@ -100,7 +101,8 @@ fn partner<'b>(rng: &mut Rng, b: &'b Builder, pool: &[Val<'b>], op: Op, i: usize
     if rng.chance(0.3) && domain(op, i) != Domain::Bool && matches!(ty.dtype, DType::F32 | DType::F64 | DType::I32) {
         return Some(constant(rng, b, ty.dtype, ty.shape));
     }
-    let wanted: Vec<Val<'b>> = pool.iter().copied().filter(|v| v.ty().shape == ty.shape && as_wanted(&v.ty())).collect();
+    let wanted: Vec<Val<'b>> =
+        pool.iter().copied().filter(|v| v.ty().shape == ty.shape && as_wanted(&v.ty())).collect();
     let same: Vec<Val<'b>> = wanted.iter().copied().filter(|v| v.ty() == ty).collect();
     match (same.is_empty(), wanted.is_empty()) {
         (false, _) => Some(*rng.pick(&same)),

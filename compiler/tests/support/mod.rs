@@ -1,18 +1,20 @@
 //! What the table-driven tests share: a seeded generator of numbers and the environments in which graphs are evaluated.
 
 #![allow(dead_code, reason = "each test binary uses its part")]
+#![allow(unreachable_pub, reason = "a test binary exports nothing")]
 
 pub mod calculus;
 pub mod cases;
 pub mod graphs;
+pub mod steps;
 
+use ndarray::{ArrayD, IxDyn};
 use nnc_compiler::interp::{self, Env};
 use nnc_compiler::ir::array::Array;
 use nnc_compiler::ir::attrs::{Attrs, Slot};
 use nnc_compiler::ir::graph::Graph;
 use nnc_compiler::ir::op::Domain;
 use nnc_compiler::ir::types::{DType, TensorType};
-use ndarray::{ArrayD, IxDyn};
 use nnc_runtime::buffer::Buffer;
 
 /// SplitMix64: a full-period generator of 64-bit words.

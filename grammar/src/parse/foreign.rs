@@ -36,7 +36,9 @@ pub(super) fn before(lexed: &Lexed<'_>, chunk: &Chunk, goal: Goal) -> Option<Adv
         if removable && goal != Goal::Item {
             let next = lexed.span(first + 1);
             let edit = crate::span::Span { end: next.start, ..span };
-            diagnostic = diagnostic.replace(help, edit, "", Safety::Safe);
+            // Before the end of a block it was meant to leave early, which nothing here does.
+            let safety = if word == "return" { Safety::ChangesMeaning } else { Safety::Safe };
+            diagnostic = diagnostic.replace(help, edit, "", safety);
             instead.push((first, ""));
         } else {
             diagnostic = diagnostic.help(help);

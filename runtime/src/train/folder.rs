@@ -14,7 +14,8 @@ use crate::checkpoint::{self, CheckpointError, TensorView, atomic};
 
 /// All state of a run: where it can go on.
 pub const LAST: &str = "last.safetensors";
-/// The weights (parameters and statistics) that the `keep` line chose.
+/// The weights (parameters and statistics) that the run's last figures belong to: those that the `keep` line chose, else
+/// the last.
 pub const BEST: &str = "best.safetensors";
 /// The figures of each epoch.
 pub const CURVE: &str = "curve.csv";

@@ -160,8 +160,8 @@ impl<'a, 'b> Run<'a, 'b> {
 
     fn go(mut self) -> Result<Outcome, Failure> {
         self.announce();
-        if let (Some(folder), Some(kept)) = (&self.job.folder, &*self.job.kept) {
-            folder.write_best(self.job.plan, self.job.specs, kept)?;
+        if self.job.kept.is_some() {
+            self.write_best()?;
         }
         while !self.is_over() {
             match self.epoch()? {
@@ -174,9 +174,19 @@ impl<'a, 'b> Run<'a, 'b> {
         }
         if self.valid.is_none() {
             // There was nothing left to train; in all other cases the last epoch was saved.
+            self.write_best()?;
             self.write_last()?;
         }
         self.finish()
+    }
+
+    /// Writes the weights that the figures at the end will belong to: those kept, else the last.
+    fn write_best(&mut self) -> Result<(), Failure> {
+        if let Some(folder) = &self.job.folder {
+            let weights = self.job.kept.as_deref().unwrap_or(self.job.states);
+            folder.write_best(self.job.plan, self.job.specs, weights)?;
+        }
+        Ok(())
     }
 
     /// Notes the progress and writes all state.
@@ -276,10 +286,10 @@ impl<'a, 'b> Run<'a, 'b> {
         if verdict.keep.is_some() {
             *self.job.kept = Some(weights_of(self.job.specs, self.job.states));
         }
+        if verdict.keep.is_some() || self.job.kept.is_none() {
+            self.write_best()?;
+        }
         if let Some(folder) = &mut self.job.folder {
-            if verdict.keep.is_some() {
-                folder.write_best(self.job.plan, self.job.specs, self.job.states)?;
-            }
             folder.write_curve(epoch, step, &train, &valid)?;
         }
         self.write_last()?;

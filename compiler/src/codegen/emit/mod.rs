@@ -136,9 +136,10 @@ impl<'f, 'a> Emitter<'f, 'a> {
     /// How a buffer is accessed: each is disjoint from all others of the function.
     fn flags(&mut self, id: BufferId) -> MemFlagsData {
         let regions = &mut self.b.func.dfg.alias_regions;
-        let region = *self.regions.entry(id).or_insert_with(|| {
-            regions.insert(AliasRegionData { user_id: id.0 as u32, description: "buffer".into() })
-        });
+        let region = *self
+            .regions
+            .entry(id)
+            .or_insert_with(|| regions.insert(AliasRegionData { user_id: id.0 as u32, description: "buffer".into() }));
         let flags = MemFlagsData::new().with_notrap().with_alias_region(Some(region));
         if self.written.contains(&id) { flags } else { flags.with_readonly().with_can_move() }
     }

@@ -84,7 +84,8 @@ fn map(e: &mut Emitter<'_, '_>, nest: &Loop, lo: Value, hi: Value) {
     let unroll = unroll(nest);
     if nest.n_outer == 0 {
         let spot = Spot { pointers: body.starts().to_vec(), coordinates: vec![None], lane_axis };
-        let aligned = if nest.columns().is_multiple_of(nest.grain) { nest.grain } else { gcd(nest.grain, nest.columns()) };
+        let aligned =
+            if nest.columns().is_multiple_of(nest.grain) { nest.grain } else { gcd(nest.grain, nest.columns()) };
         return runs(e, lo, hi, None, aligned, unroll, |e, i, width| elements(e, &body, &spot, i, width));
     }
     let columns = nest.columns();

@@ -1,8 +1,8 @@
 //! The step function: the regions in order, on the pool where that pays, and the check before any state is written.
 
 use super::super::kernels::{Kernel, Stage};
-use super::Env;
 use super::Emitter;
+use super::Env;
 use crate::prog::Ty;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};

@@ -71,11 +71,6 @@ fn is_wide(ty: Ty) -> bool {
     ty.bytes() == 8
 }
 
-/// How many vectors hold four lanes.
-pub(super) fn vectors(ty: Ty) -> usize {
-    if is_wide(ty) { 2 } else { 1 }
-}
-
 fn splat_vector(b: &mut FunctionBuilder<'_>, ty: Type, lane: u64) -> Value {
     let bytes = ty.lane_bits() as usize / 8;
     let data: Vec<u8> = lane.to_le_bytes()[..bytes].iter().copied().cycle().take(16).collect();
@@ -237,11 +232,7 @@ pub(super) fn instruction(
     }
 }
 
-fn by_lane(
-    b: &mut FunctionBuilder<'_>,
-    ty: Ty,
-    mut f: impl FnMut(&mut FunctionBuilder<'_>, usize) -> Value,
-) -> Bundle {
+fn by_lane(b: &mut FunctionBuilder<'_>, ty: Ty, mut f: impl FnMut(&mut FunctionBuilder<'_>, usize) -> Value) -> Bundle {
     let lanes = std::array::from_fn(|lane| f(b, lane));
     gather(b, ty, lanes)
 }
@@ -322,9 +313,7 @@ fn convert(b: &mut FunctionBuilder<'_>, to: Ty, from: Ty, x: Bundle) -> Bundle {
         }
         (Ty::Bool, _, mask) => from_mask(b, to, mask),
         (Ty::F32, Ty::I32, Bundle::Narrow(x)) => Bundle::Narrow(b.ins().fcvt_to_sint_sat(types::I32X4, x)),
-        (Ty::I32 | Ty::U8, Ty::I64, Bundle::Narrow(x)) => {
-            Bundle::Wide([b.ins().swiden_low(x), b.ins().swiden_high(x)])
-        }
+        (Ty::I32 | Ty::U8, Ty::I64, Bundle::Narrow(x)) => Bundle::Wide([b.ins().swiden_low(x), b.ins().swiden_high(x)]),
         (Ty::I64, Ty::I32, Bundle::Wide([x, y])) => {
             let (x, y) = (bitcast(b, types::I32X4, x), bitcast(b, types::I32X4, y));
             Bundle::Narrow(every_other(b, x, y, 0))

@@ -40,7 +40,8 @@ fn softmax_and_its_loss() {
     let mut rng = Rng(12);
     for shape in [[64, 10], [7, 33], [3, 2500], [300, 4]] {
         let mut case = Case::new();
-        let (x, labels) = (case.floats(&mut rng, &shape), case.input(&mut rng, DType::I32, &[shape[0]], Domain::Int(0, 4), false));
+        let (x, labels) =
+            (case.floats(&mut rng, &shape), case.input(&mut rng, DType::I32, &[shape[0]], Domain::Int(0, 4), false));
         let (x, labels) = (case.read(x), case.read(labels));
         let wide = dims(&shape);
         let top = x.maximum(&[1]).spread(&[1], wide.clone());
@@ -85,7 +86,8 @@ fn random_graphs_of_elementwise_nodes_reductions_and_movements() {
         let mut case = Case::new();
         let n = 2 + rng.below(2);
         let sizes = shape(&mut rng, n, 4000);
-        let ids: Vec<u32> = (0..3).map(|_| case.input(&mut rng, DType::F32, &sizes, Domain::Float(-2.0, 2.0), seed % 4 == 0)).collect();
+        let ids: Vec<u32> =
+            (0..3).map(|_| case.input(&mut rng, DType::F32, &sizes, Domain::Float(-2.0, 2.0), seed % 4 == 0)).collect();
         let mut pool: Vec<Val<'_>> = ids.iter().map(|k| case.read(*k)).collect();
         for _ in 0..14 {
             let (x, y) = (rng.pick(&pool), rng.pick(&pool));

@@ -68,18 +68,8 @@ pub(super) fn ty(dtype: DType, shape: &[usize]) -> TensorType {
 
 /// Bytes of a tensor with elements of a domain; with `odd`, some are NaN, infinite, denormal, zero of either sign.
 pub(super) fn fill(rng: &mut Rng, dtype: DType, count: usize, domain: Domain, odd: bool) -> Buffer {
-    const ODD: [f64; 10] = [
-        f64::NAN,
-        f64::INFINITY,
-        f64::NEG_INFINITY,
-        0.0,
-        -0.0,
-        1e-41,
-        -5e-324,
-        f64::MAX,
-        2147483648.5,
-        -9.3e18,
-    ];
+    const ODD: [f64; 10] =
+        [f64::NAN, f64::INFINITY, f64::NEG_INFINITY, 0.0, -0.0, 1e-41, -5e-324, f64::MAX, 2147483648.5, -9.3e18];
     let mut bytes = Vec::with_capacity(count * dtype.size());
     for _ in 0..count {
         let x = match domain {

@@ -162,11 +162,14 @@ fn movements_equal_their_meaning() {
                 b.output("flat", turned.reshape(dims(&[sizes.iter().product()])));
                 let mut wide = sizes.clone();
                 wide.insert(axis, 3);
-                b.output("broadcast", part.slice(axis, 0, 1.into()).spread(&[axis], {
-                    let mut s = wide.clone();
-                    s[axis + 1] = 1;
-                    dims(&s)
-                }));
+                b.output(
+                    "broadcast",
+                    part.slice(axis, 0, 1.into()).spread(&[axis], {
+                        let mut s = wide.clone();
+                        s[axis + 1] = 1;
+                        dims(&s)
+                    }),
+                );
                 b.output("chain", back.permute(perm).slice(0, 0, 1.into()));
             }
             case.check();
@@ -182,9 +185,16 @@ fn constants_and_sources_can_leave() {
     let x = case.read(id);
     case.b.output("x", x);
     case.b.output("again", x.reshape(dims(&[35])));
-    for (i, c) in [Const::Float(DType::F32, -0.0), Const::Float(DType::F64, 0.1), Const::Int(DType::I64, -5), Const::Int(DType::U8, 200), Const::Int(DType::Bool, 1), Const::Int(DType::I32, -1)]
-        .into_iter()
-        .enumerate()
+    for (i, c) in [
+        Const::Float(DType::F32, -0.0),
+        Const::Float(DType::F64, 0.1),
+        Const::Int(DType::I64, -5),
+        Const::Int(DType::U8, 200),
+        Const::Int(DType::Bool, 1),
+        Const::Int(DType::I32, -1),
+    ]
+    .into_iter()
+    .enumerate()
     {
         case.b.output(format!("const{i}"), case.b.constant(c, dims(&[3, 11])));
     }
@@ -234,7 +244,8 @@ fn contractions_equal_their_meaning_in_any_layout() {
 fn long_empty_and_sliced_contractions() {
     let mut rng = Rng(7);
     let mut case = Case::new();
-    let shapes: [(&[usize], &[usize]); 4] = [(&[5, 9000], &[9000, 4]), (&[3, 0], &[0, 4]), (&[0, 3], &[3, 4]), (&[70, 40], &[40, 50])];
+    let shapes: [(&[usize], &[usize]); 4] =
+        [(&[5, 9000], &[9000, 4]), (&[3, 0], &[0, 4]), (&[0, 3], &[3, 4]), (&[70, 40], &[40, 50])];
     let ids: Vec<(u32, u32)> =
         shapes.iter().map(|(a, b)| (case.floats(&mut rng, a), case.floats(&mut rng, b))).collect();
     let rule = || Contract { batch: vec![], sum: vec![(1, 0)] };
@@ -255,6 +266,51 @@ fn long_empty_and_sliced_contractions() {
     }
     case.check();
     assert_eq!(contract::CONTRACT.lower, Lower::Contract);
+}
+
+#[test]
+fn many_parts_give_the_same_bits() {
+    let mut rng = Rng(8);
+    let mut case = Case::new();
+    let ids = [vec![700, 310], vec![61, 40, 90], vec![300_001]].map(|s| (case.floats(&mut rng, &s), s));
+    for (id, sizes) in &ids {
+        let x = case.read(*id);
+        let rank = sizes.len();
+        let y = (x * x).unary(&ops::unary::EXP) / 3.0;
+        case.b.output("map", y);
+        case.b.output("inner", y.sum(&[rank - 1]));
+        case.b.output("first", y.sum(&[0]));
+        case.b.output("all", y.sum(&(0..rank).collect::<Vec<_>>()));
+        case.b.output("turned", x.permute((0..rank).rev().collect()));
+        case.b.output("argmax", case.b.add(&reduce::ARGMAX, Attrs::Axis(0), &[x]));
+        case.b.output("places", case.b.add(&reduce::ARGMAX, Attrs::Axis(rank - 1), &[x]));
+    }
+    case.check();
+}
+
+#[test]
+fn every_kernel_family_gives_the_same_bits() {
+    let mut rng = Rng(9);
+    let mut case = Case::new();
+    let (a, b) = (case.floats(&mut rng, &[33, 70]), case.floats(&mut rng, &[70, 19]));
+    let rule = Contract { batch: vec![], sum: vec![(1, 0)] };
+    let product = case.read(a).contract(case.read(b), rule);
+    case.b.output("product", product);
+    let graph = case.b.finish();
+    let pool = nnc_runtime::kernels::pool::Pool::new(1).expect("no thread is started");
+    let mut seen: Option<Vec<u8>> = None;
+    for isa in nnc_runtime::kernels::Isa::ALL {
+        let options = super::Options { isa: Some(isa), verify: true, fuse: true };
+        match super::compile(&graph, 0, 2, &options) {
+            Ok(mut compiled) => {
+                let outcome = super::perform(&mut compiled.executable, &[], &case.inputs, &pool);
+                let bytes = outcome.outputs[0].to_bytes();
+                assert_eq!(*seen.get_or_insert(bytes.clone()), bytes, "{isa:?}");
+            }
+            Err(e) => assert!(!isa.available(), "{e}"),
+        }
+    }
+    assert!(seen.is_some());
 }
 
 #[test]

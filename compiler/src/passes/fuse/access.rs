@@ -34,8 +34,7 @@ impl Access {
 
     /// Whether the elements lie in row-major order from the start of the storage.
     pub fn is_dense(&self, shape: &[usize]) -> bool {
-        self.offset == 0
-            && self.strides.iter().zip(row_major(shape)).zip(shape).all(|((s, r), n)| *n <= 1 || *s == r)
+        self.offset == 0 && self.strides.iter().zip(row_major(shape)).zip(shape).all(|((s, r), n)| *n <= 1 || *s == r)
     }
 
     /// The access of a value whose element `i` (over `shape`) is element `offset + Σ strides·i` of the row-major order of a

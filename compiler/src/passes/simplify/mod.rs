@@ -97,3 +97,6 @@ fn simplified<'b>(visit: &Visit<'_, 'b>, rules: &[&Rule]) -> Fate<'b> {
 fn first_match<'b>(expr: &Expr<'_, 'b>, rules: &[&Rule]) -> Option<Val<'b>> {
     rules.iter().find_map(|rule| (rule.apply)(expr))
 }
+
+#[cfg(test)]
+mod tests;
