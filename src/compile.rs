@@ -20,6 +20,8 @@ use crate::report::Plain;
 pub(crate) enum Engine {
     /// Compiled code.
     Native,
+    /// Compiled code with every pass and fusion switched off.
+    Plain,
     /// The interpreter that defines its results.
     Oracle,
 }
@@ -38,13 +40,17 @@ pub(crate) fn step(program: &Program, graph: &Graph, rows: usize, engine: Engine
     let graph = sized(graph, rows)?;
     match engine {
         Engine::Oracle => Ok(Box::new(Oracle::new(graph))),
+        Engine::Plain => native(program, &graph, &codegen::Options { fuse: false, ..codegen::Options::default() }),
         Engine::Native => {
             let graph = optimise(&graph, &PassOptions::default(), &mut |_, _, _| {});
-            let (states, inputs) = (program.states.len(), program.inputs.len());
-            let compiled = codegen::compile(&graph, states, inputs, &codegen::Options::default());
-            Ok(Box::new(compiled.map_err(|error| Unfit::Code(error.to_string()))?.executable))
+            native(program, &graph, &codegen::Options::default())
         }
     }
+}
+
+fn native(program: &Program, graph: &Graph, options: &codegen::Options) -> Result<Box<dyn Step>, Unfit> {
+    let compiled = codegen::compile(graph, program.states.len(), program.inputs.len(), options);
+    Ok(Box::new(compiled.map_err(|error| Unfit::Code(error.to_string()))?.executable))
 }
 
 /// The graph with `rows` for every free size.

@@ -8,12 +8,15 @@ use nnc_compiler::program::SourceSpec;
 use nnc_compiler::world::World;
 use nnc_runtime::data::{DataError, Format, Request, Schema};
 
+/// What a source holds, by its format and path.
+type Known = (Format, PathBuf, Result<Schema, DataError>);
+
 /// The disk. Paths are relative to the file that names them; those set from the shell, to the current folder.
 pub(crate) struct Disk {
     /// The values set from the shell.
     set: Vec<String>,
     /// What was read, since the same source is asked for more than once.
-    schemas: RefCell<Vec<(Format, PathBuf, Result<Schema, DataError>)>>,
+    schemas: RefCell<Vec<Known>>,
 }
 
 impl Disk {
@@ -39,7 +42,7 @@ impl World for Disk {
 
     fn schema(&self, from: &str, spec: &SourceSpec) -> Result<Schema, DataError> {
         let request = self.request(from, spec);
-        let known = |(format, path, _): &&(Format, PathBuf, _)| *format == request.format && *path == request.path;
+        let known = |(format, path, _): &&Known| *format == request.format && *path == request.path;
         if let Some((_, _, schema)) = self.schemas.borrow().iter().find(known) {
             return schema.clone();
         }

@@ -58,7 +58,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     let source = session::read_source(&loaded, &train.data, &inputs)();
     let source = source.map_err(|error| session::data_failure(&loaded, train.data.source.span, &error, console))?;
     let parts = Parts::new(&source, &split, &inputs)
-        .map_err(|(place, error)| session::data_failure(&loaded, spans[place], &error, console))?;
+        .map_err(|unfed| session::data_failure(&loaded, spans[unfed.input], &unfed.error, console))?;
 
     let (engine, pool) = (arguments.machine.engine, session::pool(arguments.machine.threads())?);
     let specs = session::state_specs(&loaded.program);

@@ -72,7 +72,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     let rows = rows(&loaded, &data, &source, (order, seed), console)?;
     let table = source.test.as_ref().unwrap_or(&source.train);
     let feed = Feed::new(table, &inputs)
-        .map_err(|(place, error)| session::data_failure(&loaded, spans[place], &error, console))?;
+        .map_err(|unfed| session::data_failure(&loaded, spans[unfed.input], &unfed.error, console))?;
 
     let (engine, pool) = (arguments.machine.engine, session::pool(arguments.machine.threads())?);
     let specs = session::state_specs(&loaded.program);

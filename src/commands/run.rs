@@ -106,7 +106,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console, start: Instant) -> R
     let source = source.map_err(|error| session::data_failure(&loaded, data.source.span, &error, console))?;
     let ready = ready?;
     let parts = Parts::new(&source, &split, &inputs)
-        .map_err(|(place, error)| session::data_failure(&loaded, spans[place], &error, console))?;
+        .map_err(|unfed| session::data_failure(&loaded, spans[unfed.input], &unfed.error, console))?;
     let run = Running { arguments, loaded: &loaded, console, plan: &plan, inputs: &inputs, source: &source, start };
     run.train(&parts, ready, &pool, out)
 }
@@ -168,14 +168,14 @@ impl Ready {
         let evaluate = session::steps(loaded, &train.evaluate, sizes, engine, console)?;
         let evaluator = Evaluator::new(evaluate, plan.batch, &plan.figures, &specs, &states);
         let (mut progress, mut kept) = (RunProgress::default(), None);
-        if let (Some(path), Some(file)) = (&arguments.init, file) {
-            if let Some((found, key)) = weights::restore_into(loaded, path, file, &specs, &mut states, console)? {
-                weights::check_key(path, &key, plan, split.train.len())?;
-                if found.best.is_some() {
-                    kept = Some(weights::kept(loaded, path, &specs, &states, console)?);
-                }
-                progress = found;
+        if let (Some(path), Some(file)) = (&arguments.init, file)
+            && let Some((found, key)) = weights::restore_into(loaded, path, file, &specs, &mut states, console)?
+        {
+            weights::check_key(path, &key, plan, split.train.len())?;
+            if found.best.is_some() {
+                kept = Some(weights::kept(loaded, path, &specs, &states, console)?);
             }
+            progress = found;
         }
         Ok(Ready { specs, states, steps, evaluator, progress, kept })
     }

@@ -118,7 +118,7 @@ fn twenty_are_shown_and_the_rest_is_counted() {
     let text = render_all(Look::Plain, &sources, &list, false);
     assert_eq!(text.matches("error[unknown-name]").count(), 20);
     assert!(text.ends_with("… and 4 more (`--all` shows them)\n23 errors, 1 warning\n"), "{text}");
-    assert_eq!(render_all(Look::Plain, &sources, &list, true).matches("[").count() > 23, true);
+    assert_eq!(render_all(Look::Plain, &sources, &list, true).matches("error[unknown-name]").count(), 23);
 }
 
 #[test]

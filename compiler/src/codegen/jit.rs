@@ -57,8 +57,8 @@ pub(super) fn compile(
     verify: bool,
 ) -> Result<Code, CodegenError> {
     let mut module = module(table, verify)?;
-    let entry = define(&mut module, lowered, plan, None).map_err(internal)?;
-    module.finalize_definitions().map_err(internal)?;
+    let entry = define(&mut module, lowered, plan, None)?;
+    module.finalize_definitions()?;
     let address = module.get_finalized_function(entry);
     // SAFETY: the function was defined with this signature, in the convention of C.
     let entry = unsafe { std::mem::transmute::<*const u8, StepFn>(address) };
@@ -70,16 +70,18 @@ pub(super) fn texts(lowered: &Lowered, plan: &Plan, table: &'static KernelTable)
     let mut texts = Texts::default();
     let mut memory = Memory(Some(module(table, true)?));
     if let Some(module) = &mut memory.0 {
-        define(module, lowered, plan, Some(&mut texts)).map_err(internal)?;
+        define(module, lowered, plan, Some(&mut texts))?;
     }
     Ok(texts)
 }
 
-fn internal(e: ModuleError) -> CodegenError {
-    CodegenError::Internal(match e {
-        ModuleError::Compilation(e) => format!("{e:?}"),
-        e => e.to_string(),
-    })
+impl From<ModuleError> for CodegenError {
+    fn from(e: ModuleError) -> CodegenError {
+        CodegenError::Internal(match e {
+            ModuleError::Compilation(e) => format!("{e:?}"),
+            e => e.to_string(),
+        })
+    }
 }
 
 fn module(table: &'static KernelTable, verify: bool) -> Result<JITModule, CodegenError> {
@@ -117,13 +119,13 @@ fn define(
     lowered: &Lowered,
     plan: &Plan,
     mut texts: Option<&mut Texts>,
-) -> Result<FuncId, ModuleError> {
+) -> Result<FuncId, CodegenError> {
     let config = module.target_config();
     let convention = config.default_call_conv;
     let env = Env { buffers: &lowered.buffers, plan };
     let kernel = |module: &mut JITModule, ty: Ty| {
         let name = PRODUCT[usize::from(ty == Ty::F64)].0;
-        module.declare_function(name, Linkage::Import, &emit::kernel_signature(convention))
+        module.declare_function(name, Linkage::Import, &emit::kernel_signature(convention)).map_err(CodegenError::from)
     };
     let mut context = module.make_context();
     let mut builders = FunctionBuilderContext::new();
@@ -169,7 +171,7 @@ fn finish(
     context: &mut Context,
     texts: Option<&mut Texts>,
     name: &str,
-) -> Result<(), ModuleError> {
+) -> Result<(), CodegenError> {
     context.set_disasm(texts.is_some());
     let clif = texts.is_some().then(|| context.func.display().to_string());
     module.define_function(id, context)?;
@@ -183,7 +185,7 @@ fn finish(
 }
 
 /// The descriptor of a product as read-only data beside the code.
-fn descriptor(module: &mut JITModule, shape: &ProductShape) -> Result<DataId, ModuleError> {
+fn descriptor(module: &mut JITModule, shape: &ProductShape) -> Result<DataId, CodegenError> {
     let desc = shape.desc();
     // SAFETY: a `ProductDesc` is made of 64-bit words without padding, and is read as bytes while it lives.
     let bytes = unsafe { std::slice::from_raw_parts(std::ptr::from_ref(&desc).cast::<u8>(), size_of::<ProductDesc>()) };

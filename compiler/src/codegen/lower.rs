@@ -1,19 +1,19 @@
 //! Groups become stages: programs are joined from the rows' meanings, movements become strides, whole-tensor operations
 //! become the loops and products that they are made of.
 
+use super::element::Body;
 use super::kernels::{Buffer, Home, Kernel, Stage};
 use super::loops::{BufferId, Place, RawLoop, Reduction, Tree};
 use super::product;
 use super::schedule::Schedule;
-use crate::ir::attrs::{Attrs, Const, Slot};
+use crate::ir::attrs::{Attrs, Slot};
 use crate::ir::graph::{Graph, NodeId};
-use crate::ir::op::{Lower, Meaning, Reducer, ScalarArgs};
+use crate::ir::op::{Lower, Reducer};
 use crate::ops::logic::scalar_type;
 use crate::ops::movement::row_major;
-use crate::passes::fuse::access::{Access, coordinates};
+use crate::passes::fuse::access::Access;
 use crate::passes::fuse::{Class, Fusion};
 use crate::prog::{Builder, E, Id, Lane, Prog, Ty};
-use std::cell::RefCell;
 use std::collections::HashMap;
 
 /// The stages of a step and the buffers they work on.
@@ -59,18 +59,13 @@ pub fn lower(graph: &Graph, fusion: &Fusion, schedule: &Schedule) -> Result<Lowe
     Ok(Lowered { stages: lowering.stages, buffers: lowering.buffers, outputs })
 }
 
-/// Where a value is written, all copies; the first is what others read.
-#[derive(Debug, Clone, Default)]
-struct Storage {
-    buffers: Vec<BufferId>,
-}
-
 pub(super) struct Lowering<'g> {
     pub(super) graph: &'g Graph,
     pub(super) fusion: &'g Fusion,
     stages: Vec<Stage>,
     buffers: Vec<Buffer>,
-    storage: HashMap<NodeId, Storage>,
+    /// Where each stored value is written, all copies; the first is what others read.
+    storage: HashMap<NodeId, Vec<BufferId>>,
     slots: HashMap<Home, BufferId>,
     group: usize,
 }
@@ -82,15 +77,15 @@ impl<'g> Lowering<'g> {
             for &node in &self.fusion.groups[group].stored {
                 let states = schedule.in_place.get(&node).map_or(&[][..], Vec::as_slice);
                 let reported = schedule.outputs.contains(&node) || schedule.late.iter().any(|l| l.1 == node);
-                let mut storage = Storage::default();
+                let mut storage = vec![];
                 if states.is_empty() || reported {
                     let bytes = self.count(node) * self.ty(node).bytes();
                     let name = format!("%{} {}", node.0, self.graph.node(node).op.name);
-                    storage.buffers.push(self.buffer(Home::Arena, bytes, name));
+                    storage.push(self.buffer(Home::Arena, bytes, name));
                 }
                 for &state in states {
                     let buffer = self.slot(node, Home::State(state));
-                    storage.buffers.push(buffer);
+                    storage.push(buffer);
                 }
                 self.storage.insert(node, storage);
             }
@@ -140,7 +135,7 @@ impl<'g> Lowering<'g> {
 
     /// The buffer that a written value is read from.
     fn written(&self, node: NodeId) -> Result<BufferId, String> {
-        let buffer = self.storage.get(&node).and_then(|s| s.buffers.first());
+        let buffer = self.storage.get(&node).and_then(|s| s.first());
         buffer.copied().ok_or_else(|| format!("%{} is read and has no storage", node.0))
     }
 
@@ -205,7 +200,7 @@ impl<'g> Lowering<'g> {
             };
             made.push((id, value));
             if g.stored.contains(&id) {
-                for &buffer in &self.storage[&id].buffers {
+                for &buffer in &self.storage[&id] {
                     let place = Place { buffer, ty: self.ty(id), offset: 0, strides: row_major(&raw.shape) };
                     raw.stores.push((outs.len(), place));
                 }
@@ -217,7 +212,7 @@ impl<'g> Lowering<'g> {
         raw.prog = builder.finish(&outs);
         self.emit_loop(raw);
         for id in copies {
-            let buffers = self.storage[&id].buffers.clone();
+            let buffers = self.storage[&id].clone();
             for &to in &buffers[1..] {
                 self.copy(id, buffers[0], to);
             }
@@ -287,7 +282,7 @@ impl<'g> Lowering<'g> {
     /// The operations on whole tensors.
     fn whole(&mut self, id: NodeId) -> Result<(), String> {
         let node = self.graph.node(id);
-        let buffers = self.storage.get(&id).ok_or("an operation without storage")?.buffers.clone();
+        let buffers = self.storage.get(&id).ok_or("an operation without storage")?.clone();
         let to = |offset: isize, shape: &[usize], ty: Ty| Place {
             buffer: buffers[0],
             ty,
@@ -347,105 +342,5 @@ impl<'g> Lowering<'g> {
             reductions: vec![],
         });
         Ok(())
-    }
-
-    /// The element of a value at the place that `access` gives over the iteration space.
-    fn read<'p>(
-        &mut self,
-        p: &'p Builder,
-        body: &mut Body,
-        made: &[(NodeId, E<'p>)],
-        access: &Access,
-    ) -> Result<E<'p>, String> {
-        let root = access.root;
-        let node = self.graph.node(root);
-        if let Some((_, value)) = made.iter().find(|m| m.0 == root)
-            && access.is_dense(&body.shape)
-            && self.shape(root) == body.shape
-        {
-            return Ok(*value);
-        }
-        match (self.fusion.class[root.0 as usize], &node.attrs) {
-            (Class::Const, Attrs::Const(c, _)) => Ok(constant(p, *c)),
-            (Class::Trivial, _) => self.compute(p, body, made, root, access),
-            _ => {
-                let place = Place {
-                    buffer: self.held(root)?,
-                    ty: self.ty(root),
-                    offset: access.offset,
-                    strides: access.strides.clone(),
-                };
-                let k = body.port(place);
-                Ok(p.port(k, self.ty(root)))
-            }
-        }
-    }
-
-    /// The element of an elementwise node at the place that `at` gives over the iteration space.
-    fn compute<'p>(
-        &mut self,
-        p: &'p Builder,
-        body: &mut Body,
-        made: &[(NodeId, E<'p>)],
-        id: NodeId,
-        at: &Access,
-    ) -> Result<E<'p>, String> {
-        let node = self.graph.node(id);
-        let Meaning::Scalar(build) = node.op.meaning else {
-            return Err(format!("%{} `{}` has no scalar meaning", id.0, node.op.name));
-        };
-        let mut args = Vec::with_capacity(node.operands.len());
-        for v in &node.operands {
-            let operand = &self.fusion.access[v.node.0 as usize];
-            let inner = match operand.through(at.offset, &at.strides, &body.shape, self.shape(v.node)) {
-                // Operands of another shape are scalars, the same at every place.
-                _ if self.shape(v.node).is_empty() => {
-                    Access { root: operand.root, offset: operand.offset, strides: vec![0; body.shape.len()] }
-                }
-                Some(inner) => inner,
-                None => Access { root: operand.root, offset: 0, strides: vec![0; body.shape.len()] },
-            };
-            args.push(self.read(p, body, made, &inner)?);
-        }
-        let index = coordinates(at.offset, &at.strides, &body.shape, self.shape(id)).unwrap_or_default();
-        let index: Vec<E<'p>> = index
-            .iter()
-            .map(|axis| {
-                let mut sum = p.int(Ty::I32, axis.start as i64);
-                for (d, step) in axis.steps.iter().enumerate().filter(|s| *s.1 != 0) {
-                    sum = sum + p.index(d as u8) * p.int(Ty::I32, *step as i64);
-                }
-                sum
-            })
-            .collect();
-        Ok(build(&ScalarArgs { p, args: &args, attrs: &node.attrs, ty: &node.types[0], index: &index }))
-    }
-}
-
-fn constant(p: &Builder, c: Const) -> E<'_> {
-    p.constant(Lane::from_bits(scalar_type(c.dtype()), c.bits()))
-}
-
-/// The ports of a loop while its program is built.
-struct Body {
-    shape: Vec<usize>,
-    ports: Vec<Place>,
-    known: RefCell<HashMap<Place, u16>>,
-}
-
-impl Body {
-    fn new(shape: Vec<usize>) -> Body {
-        Body { shape, ports: vec![], known: RefCell::default() }
-    }
-
-    fn port(&mut self, place: Place) -> u16 {
-        let mut known = self.known.borrow_mut();
-        if let Some(&k) = known.get(&place) {
-            return k;
-        }
-        let k = self.ports.len() as u16;
-        known.insert(place.clone(), k);
-        self.ports.push(place);
-        k
     }
 }

@@ -31,7 +31,7 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, id: NodeId, rule: &Contract, to
     let (m, n, k) = (count(shape_a, &free_a), count(shape_b, &free_b), count(shape_a, &sum_a));
     let batch = count(shape_a, &batch_a);
     let outermost = sum_a.first().map_or(1, |&i| shape_a[i]);
-    let split = k_split(m, n, outermost, if outermost == 0 { 0 } else { k / outermost });
+    let split = k_split(m, n, outermost, k.checked_div(outermost).unwrap_or(0));
     if m * n * batch == 0 {
         return Ok(());
     }

@@ -115,7 +115,7 @@ fn product<T: Copy + Default + std::ops::Add<Output = T>>(
     let summed = sizes(a, &sum_a);
     let k = count(&summed);
     let outermost = summed.first().copied().unwrap_or(1);
-    let split = k_split(rows, cols, outermost, if outermost == 0 { 0 } else { k / outermost });
+    let split = k_split(rows, cols, outermost, k.checked_div(outermost).unwrap_or(0));
     let shape: Vec<usize> = batch.iter().chain(&m).chain(&n).copied().collect();
     let mut out = Vec::with_capacity(count(&shape));
     for g in 0..count(&batch) {

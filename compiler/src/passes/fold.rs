@@ -77,3 +77,58 @@ fn everywhere(array: &Array) -> Option<Const> {
     }
     first!(F32 F64 I32 I64 U8 Bool)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::{MOST_ELEMENTS, fold};
+    use crate::ir::attrs::{Attrs, Const, Slot};
+    use crate::ir::builder::{Builder, Val};
+    use crate::ir::dim::Dim;
+    use crate::ir::types::{DType, TensorType};
+    use crate::ops::source::IOTA;
+    use crate::ops::unary::{EXP, LOG};
+
+    type Make = for<'b> fn(&'b Builder) -> Val<'b>;
+
+    fn splat(b: &Builder, x: f64, n: usize) -> Val<'_> {
+        b.constant(Const::Float(DType::F32, x), vec![Dim::from(n)])
+    }
+
+    /// The constant that the only output of a folded graph is.
+    fn folded(make: Make) -> Option<Const> {
+        let b = Builder::new();
+        b.output("y", make(&b));
+        let graph = fold(&b.finish());
+        match graph.node(graph.outputs[0].value.node).attrs {
+            Attrs::Const(c, _) => Some(c),
+            _ => None,
+        }
+    }
+
+    fn float(x: f64) -> Option<Const> {
+        Some(Const::Float(DType::F32, x))
+    }
+
+    #[test]
+    fn what_is_the_same_everywhere_is_computed() {
+        assert_eq!(folded(|b| splat(b, 2.0, 3) + splat(b, 0.5, 3) * splat(b, 3.0, 3)), float(3.5));
+        // Ten lanes joined as the order of sums says; one chain would give the float above 1.
+        assert_eq!(folded(|b| splat(b, 0.1, 10).sum(&[0])), float(1.0));
+        assert_eq!(folded(|b| -splat(b, 0.0, 1)), float(-0.0));
+        assert_eq!(folded(|b| splat(b, -1.0, 2).unary(&LOG)), float(f64::NAN));
+        assert_eq!(folded(|b| b.add(&IOTA, Attrs::Iota(Dim::from(1)), &[])), Some(Const::Int(DType::I32, 0)));
+    }
+
+    #[test]
+    fn one_element_is_enough_for_a_scalar_meaning_of_any_size() {
+        assert_eq!(folded(|b| splat(b, 0.0, 1 << 40).unary(&EXP)), float(1.0));
+    }
+
+    #[test]
+    fn what_differs_is_large_or_is_read_stays() {
+        assert_eq!(folded(|b| b.add(&IOTA, Attrs::Iota(Dim::from(2)), &[])), None);
+        assert_eq!(folded(|b| splat(b, 1.0, 3).pad(0, 1, 0)), None);
+        assert_eq!(folded(|b| splat(b, 1.0, MOST_ELEMENTS).sum(&[0])), None);
+        assert_eq!(folded(|b| b.read(Slot::State(0), TensorType::scalar(DType::F32)) * 0.0), None);
+    }
+}

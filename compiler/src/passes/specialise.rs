@@ -80,3 +80,59 @@ fn attrs(attrs: &Attrs, number: &dyn Fn(&Dim) -> Result<Dim, String>) -> Result<
         | Attrs::Contract(_) => attrs.clone(),
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::specialise;
+    use crate::ir::attrs::{Attrs, Const, Slot};
+    use crate::ir::builder::Builder;
+    use crate::ir::dim::{Dim, Sym};
+    use crate::ir::graph::{Graph, SiteId};
+    use crate::ir::types::{DType, TensorType};
+    use crate::ops::source::SIZE;
+
+    /// The mean over the batch of a `[batch + 1, 3]` input without its last row.
+    fn graph() -> Graph {
+        let b = Builder::new();
+        let batch = Dim::sym("batch");
+        let rows = batch.checked_add(&Dim::constant(1)).expect("a small number");
+        let x = b.read(Slot::Input(0), TensorType::new(DType::F32, vec![rows, Dim::from(3)]));
+        b.set_sites(vec![SiteId(7)]);
+        let last = x.slice(0, 1, batch.clone());
+        let n = b.add(&SIZE, Attrs::Size(DType::F32, batch), &[]);
+        let mean = last.sum(&[0]) / n.broadcast(vec![Dim::from(3)], vec![]);
+        b.output("mean", mean);
+        b.update(2, mean);
+        b.guard(mean.sum(&[0]));
+        b.finish()
+    }
+
+    fn batch(n: i64) -> impl Fn(&Sym) -> Option<i64> {
+        move |s: &Sym| (&*s.0 == "batch").then_some(n)
+    }
+
+    #[test]
+    fn sizes_become_numbers_everywhere() {
+        let graph = graph();
+        let sized = specialise(&graph, &batch(4)).expect("a batch of 4");
+        assert!(sized.nodes().all(|(_, n)| n.types.iter().all(|t| t.sizes().is_some())));
+        let constants: Vec<Const> =
+            sized.nodes().filter_map(|(_, n)| if let Attrs::Const(c, _) = n.attrs { Some(c) } else { None }).collect();
+        assert_eq!(constants, [Const::Float(DType::F32, 4.0)]);
+        assert_eq!(sized.ty(sized.outputs[0].value).to_string(), "f32[3]");
+        assert_eq!((sized.updates[0].0, sized.updates[0].1), (2, sized.outputs[0].value));
+        assert!(sized.guard.is_some());
+        let sites = |g: &Graph| g.nodes().filter(|(_, n)| n.sites == [SiteId(7)]).count();
+        assert_eq!(sites(&sized), sites(&graph));
+    }
+
+    #[test]
+    fn a_size_that_cannot_be_says_why() {
+        let unknown = specialise(&graph(), &|_| None).expect_err("batch is free");
+        assert_eq!(unknown.to_string(), "`read`: the size `batch` is not known");
+        let negative = specialise(&graph(), &batch(-3)).expect_err("there is no tensor of -2 rows");
+        assert_eq!(negative.to_string(), "`read`: the size batch + 1 is -2");
+        let large = specialise(&graph(), &batch(i64::MAX)).expect_err("batch + 1 leaves 64 bits");
+        assert_eq!(large.to_string(), "`read`: the size batch + 1 is too large");
+    }
+}

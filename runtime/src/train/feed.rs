@@ -20,30 +20,27 @@ pub struct InputSpec {
     pub classes: Option<u32>,
 }
 
+/// An input that a table cannot feed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Unfed {
+    /// Its place in the list of inputs.
+    pub input: usize,
+    /// What is wrong with its column.
+    pub error: Box<DataError>,
+}
+
 /// Copies rows of one table into the buffers of a program's inputs. Allocates only when it is made.
 pub struct Feed<'a> {
     columns: Vec<(usize, Gather<'a>)>,
 }
 
 impl<'a> Feed<'a> {
-    /// Prepares `inputs`, all of which must be columns of `table`; the error names the input at fault by its place in the
-    /// list. Values of class numbers are checked here, once.
-    pub fn new(table: &'a Table, inputs: &[InputSpec]) -> Result<Feed<'a>, (usize, DataError)> {
-        let prepare = |input: &InputSpec| {
-            let Some(column) = table.column(&input.column) else {
-                return Err(DataError::new("", format!("column `{}` was not loaded", input.column.escape_debug())));
-            };
-            if column.row_shape() != input.row_shape {
-                let (found, wanted) = (column.row_shape(), &input.row_shape);
-                let what = format!("a row of `{}` has shape {found:?}, not {wanted:?}", column.name().escape_debug());
-                return Err(DataError::new(column.file(), what).help("the file has changed since it was checked"));
-            }
-            if let Some(classes) = input.classes {
-                check_range(column, classes)?;
-            }
-            Ok((input.number, Gather::new(column, input.dtype)?))
-        };
-        let columns = inputs.iter().enumerate().map(|(place, input)| prepare(input).map_err(|error| (place, error)));
+    /// Prepares `inputs`, all of which must be columns of `table`. Values of class numbers are checked here, once.
+    pub fn new(table: &'a Table, inputs: &[InputSpec]) -> Result<Feed<'a>, Unfed> {
+        let columns = inputs.iter().enumerate().map(|(place, input)| {
+            let gather = prepare(table, input).map_err(|error| Unfed { input: place, error })?;
+            Ok((input.number, gather))
+        });
         Ok(Feed { columns: columns.collect::<Result<_, _>>()? })
     }
 
@@ -58,6 +55,22 @@ impl<'a> Feed<'a> {
             gather.copy(rows, &mut buffers[*number].as_mut_slice()[..bytes]);
         }
     }
+}
+
+fn prepare<'a>(table: &'a Table, input: &InputSpec) -> Result<Gather<'a>, Box<DataError>> {
+    let Some(column) = table.column(&input.column) else {
+        let what = format!("column `{}` was not loaded", input.column.escape_debug());
+        return Err(Box::new(DataError::new("", what)));
+    };
+    if column.row_shape() != input.row_shape {
+        let (found, wanted) = (column.row_shape(), &input.row_shape);
+        let what = format!("a row of `{}` has shape {found:?}, not {wanted:?}", column.name().escape_debug());
+        return Err(Box::new(DataError::new(column.file(), what).help("the file has changed since it was checked")));
+    }
+    if let Some(classes) = input.classes {
+        check_range(column, classes)?;
+    }
+    Ok(Gather::new(column, input.dtype)?)
 }
 
 /// One buffer for each of the program's `count` inputs, large enough for `rows` rows; those not listed stay empty. `None`

@@ -19,7 +19,7 @@ mod rules;
 mod run;
 
 pub use self::event::{Event, Weights};
-pub use self::feed::{Feed, InputSpec, input_buffers};
+pub use self::feed::{Feed, InputSpec, Unfed, input_buffers};
 pub use self::figures::{Figures, Value};
 pub use self::folder::{BEST, CURVE, Folder, LAST, SOURCE};
 pub use self::parts::Parts;

@@ -1,9 +1,9 @@
 //! The rows of a run, part by part, and the feed that each part is read through.
 
-use super::feed::{Feed, InputSpec};
+use super::feed::{Feed, InputSpec, Unfed};
 use super::plan::Part;
+use crate::data::Source;
 use crate::data::split::{Split, Test};
-use crate::data::{DataError, Source};
 
 /// The data of a run.
 pub struct Parts<'a> {
@@ -15,8 +15,8 @@ pub struct Parts<'a> {
 }
 
 impl<'a> Parts<'a> {
-    /// Prepares the parts of `source`; the error names the input at fault by its place in the list.
-    pub fn new(source: &'a Source, split: &Split, inputs: &[InputSpec]) -> Result<Parts<'a>, (usize, DataError)> {
+    /// Prepares the parts of `source`.
+    pub fn new(source: &'a Source, split: &Split, inputs: &[InputSpec]) -> Result<Parts<'a>, Unfed> {
         let train_feed = Feed::new(&source.train, inputs)?;
         let own = match (&split.test, &source.test) {
             (Test::Own(_), Some(table)) => Some((Feed::new(table, inputs)?, table.rows())),

@@ -22,11 +22,11 @@ pub(crate) fn judge(plan: &Plan, progress: &mut Progress, epoch: u64, train: &Fi
         Part::Test => None,
     };
     let mut verdict = Verdict::default();
-    if let Some((watch, new)) = plan.keep.as_ref().and_then(|watch| Some((watch, value(watch)?))) {
-        if watch.improves(new, progress.best.map(|best| best.value)) {
-            progress.best = Some(Best { value: new, epoch });
-            verdict.keep = Some(new);
-        }
+    if let Some((watch, new)) = plan.keep.as_ref().and_then(|watch| Some((watch, value(watch)?)))
+        && watch.improves(new, progress.best.map(|best| best.value))
+    {
+        progress.best = Some(Best { value: new, epoch });
+        verdict.keep = Some(new);
     }
     if let Some((patience, watch, new)) = plan.stop.as_ref().and_then(|(n, watch)| Some((*n, watch, value(watch)?))) {
         if watch.improves(new, progress.stop_best) {

@@ -2,9 +2,9 @@
 //! broadcast; the rest is computed where the element is.
 
 use super::super::loops::{Loop, Place};
+use super::lanes::{self, Bundle, LANES};
 use super::scalar;
-use super::vector::{self, Bundle, LANES};
-use super::{Emitter, Pointer};
+use super::{Emitter, Pointer, vector};
 use crate::prog::{Bin, Id, Inst, Ty};
 use cranelift_codegen::ir::{ConstantData, InstBuilder, Value, types};
 use std::collections::HashMap;
@@ -131,7 +131,7 @@ impl<'l> Body<'l> {
             };
             self.scalars[id.index()] = Some(value);
             if self.broadcast[id.index()] {
-                self.splats[id.index()] = Some(vector::splat(&mut e.b, ty, value));
+                self.splats[id.index()] = Some(lanes::splat(&mut e.b, ty, value));
             }
         }
     }
@@ -160,10 +160,10 @@ impl<'l> Body<'l> {
         let prog = &self.nest.prog;
         match (local[id.index()].or(self.splats[id.index()]), prog.inst(id)) {
             (Some(bundle), _) => bundle,
-            (None, Inst::Const(ty, bits)) => vector::constant(&mut e.b, *ty, *bits),
+            (None, Inst::Const(ty, bits)) => lanes::constant(&mut e.b, *ty, *bits),
             (None, _) => {
                 let value = self.scalar(e, id, &[]);
-                vector::splat(&mut e.b, prog.ty(id), value)
+                lanes::splat(&mut e.b, prog.ty(id), value)
             }
         }
     }
@@ -181,7 +181,7 @@ impl<'l> Body<'l> {
                 Inst::Index(d) => match spot.coordinates.get(usize::from(d)).copied().flatten() {
                     Some(at) => {
                         let at = e.b.ins().ireduce(types::I32, at);
-                        vector::splat(&mut e.b, Ty::I32, at)
+                        lanes::splat(&mut e.b, Ty::I32, at)
                     }
                     None => count(e, i, lane),
                 },
@@ -272,7 +272,7 @@ fn place_level(nest: &Loop, place: &Place) -> Level {
 /// `i + lane`, and the three numbers after it.
 fn count(e: &mut Emitter<'_, '_>, i: Value, lane: usize) -> Bundle {
     let first = e.b.ins().ireduce(types::I32, i);
-    let Bundle::Narrow(first) = vector::splat(&mut e.b, Ty::I32, first) else {
+    let Bundle::Narrow(first) = lanes::splat(&mut e.b, Ty::I32, first) else {
         unreachable!("an i32 is narrow");
     };
     let steps: Vec<u8> = (lane as u32..).take(LANES).flat_map(u32::to_le_bytes).collect();
@@ -306,18 +306,18 @@ fn load_four(e: &mut Emitter<'_, '_>, place: &Place, start: Pointer, axis: usize
     match place.strides[axis] {
         0 => {
             let value = e.b.ins().load(lane_type, flags, start.base, start.disp);
-            vector::splat(&mut e.b, place.ty, value)
+            lanes::splat(&mut e.b, place.ty, value)
         }
         1 => {
             let at = element(e, place, start, axis, i, lane);
-            vector::load(&mut e.b, place.ty, flags, at.base, at.disp)
+            lanes::load(&mut e.b, place.ty, flags, at.base, at.disp)
         }
         _ => {
             let lanes = std::array::from_fn(|l| {
                 let at = element(e, place, start, axis, i, lane + l);
                 e.b.ins().load(lane_type, flags, at.base, at.disp)
             });
-            vector::gather(&mut e.b, place.ty, lanes)
+            lanes::gather(&mut e.b, place.ty, lanes)
         }
     }
 }
@@ -334,11 +334,11 @@ fn store_four(
     let flags = e.flags(place.buffer);
     if place.strides[axis] == 1 {
         let at = element(e, place, start, axis, i, lane);
-        return vector::store(&mut e.b, place.ty, flags, value, at.base, at.disp);
+        return lanes::store(&mut e.b, place.ty, flags, value, at.base, at.disp);
     }
     for l in 0..LANES {
         let at = element(e, place, start, axis, i, lane + l);
-        let value = vector::extract(&mut e.b, place.ty, value, l);
+        let value = lanes::extract(&mut e.b, place.ty, value, l);
         e.b.ins().store(flags, value, at.base, at.disp);
     }
 }

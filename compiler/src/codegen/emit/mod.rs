@@ -1,12 +1,14 @@
 //! Stages become Cranelift functions. A region is `extern "C" fn(ctx, begin, end)` over a run of its parts; the step calls
 //! the regions in order.
 //!
-//! - [`scalar`], [`vector`]: one instruction of a program, on one lane and on four
+//! - [`scalar`], [`vector`]: one instruction of a program, on one lane and on four ([`lanes`])
 //! - [`body`]: one element, or four, of a nest: hoisting, loads, stores
-//! - [`nest`]: the loops of maps and scans; [`reduce`]: the loops of reductions
+//! - [`nest`]: the loops of maps and scans; [`inner`], [`reduce`]: those of reductions
 //! - [`step`]: the step function, products and the guard
 
 mod body;
+mod inner;
+mod lanes;
 mod nest;
 mod reduce;
 mod scalar;

@@ -5,8 +5,8 @@
 
 use super::super::loops::{Form, Loop};
 use super::body::{Body, Spot};
-use super::vector::LANES;
-use super::{Emitter, Pointer, reduce, scalar};
+use super::lanes::LANES;
+use super::{Emitter, Pointer, inner, reduce, scalar};
 use crate::prog::Inst;
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
@@ -20,7 +20,7 @@ pub(super) fn emit(e: &mut Emitter<'_, '_>, nest: &Loop, begin: Value, end: Valu
     match nest.form {
         Form::Map => map(e, nest, lo, hi),
         Form::Scan => scan(e, nest, lo, hi),
-        Form::Inner => reduce::inner(e, nest, lo, hi),
+        Form::Inner => inner::inner(e, nest, lo, hi),
         Form::Outer => reduce::outer(e, nest, lo, hi),
     }
 }

@@ -1,0 +1,99 @@
+//! Whole steps of a model that comes with the language, on a data set that exists as a schema only: training, evaluation and
+//! initialisation by the oracle and by native code, passes off and on, in both precisions.
+
+mod support;
+
+use nnc_compiler::elaborate;
+use nnc_compiler::interp::Oracle;
+use nnc_compiler::ir::graph::Graph;
+use nnc_compiler::ir::op::Domain;
+use nnc_compiler::ir::types::{DType, TensorType};
+use nnc_compiler::passes::specialise::specialise;
+use nnc_compiler::pipeline::{self, CompileError, PassOptions, optimise};
+use nnc_compiler::program::{Program, SourceSpec};
+use nnc_compiler::world::{Options, World};
+use nnc_runtime::buffer::Buffer;
+use nnc_runtime::data::{ColumnSchema, DataError, Schema};
+use nnc_runtime::kernels::pool::Pool;
+use nnc_runtime::step::{Step, StepIo};
+use support::steps::assert_native_equals_oracle;
+use support::{Held, Rng, draw};
+
+/// Images of 28 by 28 bytes with labels, whatever the file says.
+struct Images;
+
+impl World for Images {
+    fn source(&self, _: &str, path: &str) -> Result<(String, String), String> {
+        Err(format!("there is no {path}"))
+    }
+
+    fn schema(&self, _: &str, _: &SourceSpec) -> Result<Schema, DataError> {
+        let column = |name: &str, row_shape: &[usize]| ColumnSchema {
+            name: name.into(),
+            dtype: Ok(DType::U8),
+            row_shape: row_shape.to_vec(),
+        };
+        let columns = vec![column("images", &[28, 28]), column("labels", &[])];
+        Ok(Schema { columns, train_rows: 60_000, test_rows: Some(10_000) })
+    }
+}
+
+/// The reference network in a precision.
+fn program(precision: DType) -> Program {
+    let text = include_str!("../../models/mnist.nn");
+    let text = format!("precision: {precision}\n{text}");
+    let checked = elaborate::check(&Images, nnc_models::LIBRARY, ("mnist.nn", &text), &Options::default());
+    assert_eq!(checked.program.as_ref().map(|p| p.precision), Some(precision), "{:?}", checked.diagnostics);
+    checked.program.expect("there are no errors")
+}
+
+fn sized(graph: &Graph, batch: i64) -> Graph {
+    specialise(graph, &|_| Some(batch)).expect("any batch will do")
+}
+
+/// States as the program initialises them, and a batch of random images with labels.
+fn start(program: &Program, batch: usize) -> Held {
+    let bytes = |ty: &TensorType| ty.sizes().expect("sizes are numbers").iter().product::<usize>() * ty.dtype.size();
+    let mut states: Vec<Buffer> = program.states.iter().map(|s| Buffer::zeroed(bytes(&s.ty))).collect();
+    let pool = Pool::new(1).expect("one thread can be had");
+    let mut io = StepIo { states: &mut states, inputs: &[], seed: 1, step: 0, pool: &pool, threads_always: false };
+    Oracle::new(sized(&program.initialise, 1)).run(&mut io).expect("initial values have no guard");
+    let mut rng = Rng(1);
+    let inputs = program.inputs.iter().map(|input| {
+        let shape: Vec<usize> = [batch].iter().chain(&input.row_shape).copied().collect();
+        let top = input.classes.unwrap_or(256) as i64;
+        draw(&mut rng, &support::cases::ty(input.dtype, &shape), Domain::Int(0, top)).to_bytes()
+    });
+    Held { states, inputs: inputs.map(|b| Buffer::from_bytes(&b)).collect() }
+}
+
+#[test]
+fn whole_steps_have_the_bits_of_the_oracle() {
+    for (precision, batches) in [(DType::F32, [64, 5]), (DType::F64, [1, 17])] {
+        let program = program(precision);
+        let train = program.train.as_ref().expect("the file trains");
+        for (name, graph) in [("step", &train.step), ("evaluate", &train.evaluate), ("initialise", &program.initialise)]
+        {
+            for batch in batches {
+                let what = format!("{precision}, {name}, batches of {batch}");
+                let plain = sized(graph, batch);
+                let held = start(&program, batch as usize);
+                assert_native_equals_oracle(&plain, &held, &format!("{what}, passes off"));
+                let optimised = optimise(&plain, &PassOptions::default(), &mut |_, _, _| {});
+                assert!(optimised.len() < plain.len(), "{what}: {} nodes", plain.len());
+                assert_native_equals_oracle(&optimised, &held, &format!("{what}, passes on"));
+            }
+        }
+    }
+}
+
+#[test]
+fn the_way_to_native_code_is_one_call() {
+    let program = program(DType::F32);
+    let train = program.train.as_ref().expect("the file trains");
+    let options = pipeline::Options::default();
+    let compiled = pipeline::compile(&program, &train.step, &|_| Some(3), &options).expect("it compiles");
+    assert_eq!(compiled.executable.outputs()[0].name, "loss");
+    let refused = pipeline::compile(&program, &train.step, &|_| None, &options).err();
+    assert!(matches!(refused, Some(CompileError::Size(_))), "{refused:?}");
+}
