@@ -15,7 +15,8 @@ fn main() -> io::Result<()> {
     for file in files {
         let name = file.strip_prefix(&root).map_err(io::Error::other)?;
         let name: Vec<_> = name.iter().map(|part| part.to_string_lossy()).collect();
-        writeln!(table, "    ({:?}, include_str!({:?})),", name.join("/"), file.display().to_string()).map_err(io::Error::other)?;
+        writeln!(table, "    ({:?}, include_str!({:?})),", name.join("/"), file.display().to_string())
+            .map_err(io::Error::other)?;
     }
     table.push_str("];\n");
     let out = PathBuf::from(env::var("OUT_DIR").map_err(io::Error::other)?);

@@ -1,9 +1,9 @@
 //! nnc runtime
-pub mod kernels;
+pub mod buffer;
 pub mod checkpoint;
 pub mod data;
 pub mod dtype;
-pub mod text;
-pub mod buffer;
+pub mod kernels;
 pub mod step;
+pub mod text;
 pub mod train;

@@ -71,7 +71,11 @@ impl<'a> Elab<'a> {
             };
             if let Some(first) = &slots[index] {
                 ok = false;
-                let d = Diagnostic::error(codes::DUPLICATE_ARGUMENT, arg.span(), format!("`{}` is given twice", params[index].name.text));
+                let d = Diagnostic::error(
+                    codes::DUPLICATE_ARGUMENT,
+                    arg.span(),
+                    format!("`{}` is given twice", params[index].name.text),
+                );
                 let d = d.origin(Role::Previous, first.span, "first given here");
                 self.report(d);
                 continue;
@@ -97,8 +101,13 @@ impl<'a> Elab<'a> {
         }
         if !missing.is_empty() {
             let names: Vec<String> = missing.iter().map(|p| format!("`{}`", p.name.text)).collect();
-            let d = Diagnostic::error(codes::MISSING_ARGUMENT, call, format!("`{}` also needs {}", callee.name, names.join(" and ")));
-            let d = missing.iter().fold(d, |d, p| d.origin(Role::Declaration, p.span, "the parameter is declared here"));
+            let d = Diagnostic::error(
+                codes::MISSING_ARGUMENT,
+                call,
+                format!("`{}` also needs {}", callee.name, names.join(" and ")),
+            );
+            let d =
+                missing.iter().fold(d, |d, p| d.origin(Role::Declaration, p.span, "the parameter is declared here"));
             self.report(d);
             return None;
         }
@@ -145,7 +154,9 @@ impl<'a> Elab<'a> {
         let list: Vec<String> = words.iter().map(|w| format!("`{}`", w.text)).collect();
         let d = Diagnostic::error(codes::WRONG_TYPE, e.span, format!("one of {} is needed here", list.join(", ")));
         let d = match word {
-            Some(text) => super::suggest::suggest(d, &Name { text, span: e.span }, words.iter().map(|w| w.text.as_str())),
+            Some(text) => {
+                super::suggest::suggest(d, &Name { text, span: e.span }, words.iter().map(|w| w.text.as_str()))
+            }
             None => d,
         };
         self.fail(d)
@@ -179,6 +190,9 @@ impl<'a> Elab<'a> {
             ("rate", Value::Tensor(t)) if t.scalar => return value,
             ("rate", Value::Closure(c)) if c.def.kind == nnc_grammar::ast::DefKind::Schedule => return value,
             ("layer", Value::Instance(_)) | ("fn", Value::Def(_) | Value::Primitive(_)) => return value,
+            ("initializer", Value::Def(def)) if def.kind == nnc_grammar::ast::DefKind::Initializer => {
+                return self.apply_initializer_def(def, span);
+            }
             ("initializer", Value::Closure(c)) if c.def.kind == nnc_grammar::ast::DefKind::Initializer => return value,
             // A class number: checked with the tensor types.
             ("index", _) => return value,
@@ -207,7 +221,11 @@ impl<'a> Elab<'a> {
         let signature = format!("`{}` is declared here", callee.name);
         let d = match arg.name() {
             Some(name) => {
-                let d = Diagnostic::error(codes::UNKNOWN_ARGUMENT, name.span, format!("`{}` has no argument `{}`", callee.name, name.text));
+                let d = Diagnostic::error(
+                    codes::UNKNOWN_ARGUMENT,
+                    name.span,
+                    format!("`{}` has no argument `{}`", callee.name, name.text),
+                );
                 super::suggest::suggest(d, name, params.iter().map(|p| p.name.text.as_str()))
             }
             None => {
@@ -276,7 +294,11 @@ impl<'a> Elab<'a> {
         let d = Diagnostic::error(codes::UNKNOWN_AXIS, span, format!("no axis is called `{name}` here"));
         let name = Name { text: name.to_owned(), span };
         let d = super::suggest::suggest(d, &name, known.iter().map(String::as_str));
-        let d = if d.fixes.is_empty() && !known.is_empty() { d.note(format!("axes named here: {}", known.join(", "))) } else { d };
+        let d = if d.fixes.is_empty() && !known.is_empty() {
+            d.note(format!("axes named here: {}", known.join(", ")))
+        } else {
+            d
+        };
         self.report(d);
         None
     }

@@ -12,7 +12,11 @@ impl<'a> Elab<'a> {
         match set {
             AxisSet::Rest { before, after } => {
                 if before + after > t.rank() {
-                    let d = Diagnostic::error(codes::WRONG_RANK, span, "`..` stands for axes that this value does not have");
+                    let d = Diagnostic::error(
+                        codes::WRONG_RANK,
+                        span,
+                        "`..` stands for axes that this value does not have",
+                    );
                     self.report(d.label(format!("the value is {}", t.show())));
                     return None;
                 }
@@ -45,7 +49,8 @@ impl<'a> Elab<'a> {
         match self.resolve(t, set, span)?.as_slice() {
             [one] => Some(*one),
             many => {
-                let d = Diagnostic::error(codes::WRONG_RANK, span, format!("one axis is needed here, not {}", many.len()));
+                let d =
+                    Diagnostic::error(codes::WRONG_RANK, span, format!("one axis is needed here, not {}", many.len()));
                 self.report(d.label(format!("the value is {}", t.show())));
                 None
             }
@@ -57,8 +62,10 @@ impl<'a> Elab<'a> {
         let mut places = t.axes.iter().enumerate().filter(|(_, a)| a.name.as_ref() == Some(name)).map(|(i, _)| i);
         let d = match (places.next(), places.next()) {
             (Some(place), None) => return Some(place),
-            (Some(_), Some(_)) => Diagnostic::error(codes::AMBIGUOUS_AXIS, span, format!("two axes are called `{}`", name.text))
-                .help("rename them by an annotation first: `s: [i, j] = …`"),
+            (Some(_), Some(_)) => {
+                Diagnostic::error(codes::AMBIGUOUS_AXIS, span, format!("two axes are called `{}`", name.text))
+                    .help("rename them by an annotation first: `s: [i, j] = …`")
+            }
             (None, _) => Diagnostic::error(codes::UNKNOWN_AXIS, span, format!("there is no axis `{}`", name.text)),
         };
         self.report(d.label(format!("the value is {}", t.show())));

@@ -23,7 +23,9 @@ impl<'a> Elab<'a> {
         match (&a.0, &b.0) {
             (Value::Invalid, _) | (_, Value::Invalid) => Value::Invalid,
             (Value::Num(x), Value::Num(y)) => self.constant(op, x, y, span),
-            (Value::Bool(x), Value::Bool(y)) if matches!(op, BinaryOp::And | BinaryOp::Or | BinaryOp::Eq | BinaryOp::Ne) => {
+            (Value::Bool(x), Value::Bool(y))
+                if matches!(op, BinaryOp::And | BinaryOp::Or | BinaryOp::Eq | BinaryOp::Ne) =>
+            {
                 Value::Bool(match op {
                     BinaryOp::And => *x && *y,
                     BinaryOp::Or => *x || *y,
@@ -62,7 +64,10 @@ impl<'a> Elab<'a> {
         };
         match value {
             Some(n) => Value::Num(n),
-            None => self.fail(Diagnostic::error(codes::OUT_OF_RANGE, span, "division by zero").label(format!("{x} {} {y}", op.symbol()))),
+            None => self.fail(
+                Diagnostic::error(codes::OUT_OF_RANGE, span, "division by zero")
+                    .label(format!("{x} {} {y}", op.symbol())),
+            ),
         }
     }
 

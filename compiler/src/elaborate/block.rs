@@ -43,7 +43,11 @@ impl<'a> Elab<'a> {
         match &stmt.kind {
             StmtKind::Bind { targets, value, form } => {
                 if let Some(form) = form {
-                    let d = Diagnostic::error(codes::MISPLACED, form.span, "a form can be given only to an output of `predict`");
+                    let d = Diagnostic::error(
+                        codes::MISPLACED,
+                        form.span,
+                        "a form can be given only to an output of `predict`",
+                    );
                     self.report(d);
                 }
                 self.bind_targets(targets, value);
@@ -59,13 +63,17 @@ impl<'a> Elab<'a> {
                 }
             }
             StmtKind::Var { .. } | StmtKind::Yield(_) => {
-                self.unsupported(stmt.span, "`var` and `yield`");
+                self.unsupported(stmt.span, if matches!(stmt.kind, StmtKind::Yield(_)) { "`yield`" } else { "`var`" });
             }
             StmtKind::Expr(e) => {
                 self.expr(e);
             }
             StmtKind::Setting { name, .. } => {
-                let d = Diagnostic::error(codes::MISPLACED, name.span, format!("`{}` is written as a setting, and a body has none", name.text));
+                let d = Diagnostic::error(
+                    codes::MISPLACED,
+                    name.span,
+                    format!("`{}` is written as a setting, and a body has none", name.text),
+                );
                 self.report(d.help(format!("bind a value by `{} = …`", name.text)));
             }
             StmtKind::Loss { .. }
@@ -100,7 +108,11 @@ impl<'a> Elab<'a> {
             (_, Value::Tuple(values)) if values.len() == targets.len() => values,
             (_, other) => {
                 let n = targets.len();
-                let d = Diagnostic::error(codes::WRONG_TYPE, e.span, format!("{n} names are bound, and this is {}", other.kind()));
+                let d = Diagnostic::error(
+                    codes::WRONG_TYPE,
+                    e.span,
+                    format!("{n} names are bound, and this is {}", other.kind()),
+                );
                 self.report(d);
                 vec![Value::Invalid; n]
             }
@@ -169,11 +181,15 @@ impl<'a> Elab<'a> {
     /// A share between 0 and 1, 1 excluded.
     pub(super) fn share(&mut self, value: &Value<'a>, span: nnc_grammar::span::Span, what: &str) -> Option<f64> {
         match value {
-            Value::Num(n) if n.compare(&Num::int(0)).is_some_and(|o| o.is_ge()) && n.compare(&Num::int(1)).is_some_and(|o| o.is_lt()) => {
+            Value::Num(n)
+                if n.compare(&Num::int(0)).is_some_and(|o| o.is_ge())
+                    && n.compare(&Num::int(1)).is_some_and(|o| o.is_lt()) =>
+            {
                 Some(n.to_f64())
             }
             Value::Num(n) => {
-                let d = Diagnostic::error(codes::OUT_OF_RANGE, span, format!("{what} must lie between 0 and 1")).label(format!("this is {n}"));
+                let d = Diagnostic::error(codes::OUT_OF_RANGE, span, format!("{what} must lie between 0 and 1"))
+                    .label(format!("this is {n}"));
                 self.report(d);
                 None
             }

@@ -40,8 +40,14 @@ impl<'a> Elab<'a> {
                     self.items.own(main).filter(|(_, i)| matches!(i, Item::Data(..))).map(|(n, _)| n).collect();
                 let d = match found {
                     Some(Item::Invalid(_)) => return None,
-                    Some(_) => Diagnostic::error(codes::WRONG_KIND, name.span, format!("`{}` is no data block", name.text)),
-                    None => Diagnostic::error(codes::UNKNOWN_NAME, name.span, format!("there is no data block `{}`", name.text)),
+                    Some(_) => {
+                        Diagnostic::error(codes::WRONG_KIND, name.span, format!("`{}` is no data block", name.text))
+                    }
+                    None => Diagnostic::error(
+                        codes::UNKNOWN_NAME,
+                        name.span,
+                        format!("there is no data block `{}`", name.text),
+                    ),
                 };
                 let d = super::suggest::suggest(d, name, names.into_iter());
                 self.report(d);
@@ -66,7 +72,11 @@ impl<'a> Elab<'a> {
             match &stmt.kind {
                 StmtKind::Setting { name, value } => {
                     if let Some(first) = seen.iter().find(|n| n.text == name.text) {
-                        let d = Diagnostic::error(codes::DUPLICATE_SETTING, name.span, format!("`{}` is set twice", name.text));
+                        let d = Diagnostic::error(
+                            codes::DUPLICATE_SETTING,
+                            name.span,
+                            format!("`{}` is set twice", name.text),
+                        );
                         let d = d.origin(Role::Previous, first.span, "first set here");
                         self.report(d);
                         ok = false;
@@ -83,7 +93,11 @@ impl<'a> Elab<'a> {
                             None => ok = false,
                         },
                         _ => {
-                            let d = Diagnostic::error(codes::UNKNOWN_SETTING, name.span, format!("a data block has no setting `{}`", name.text));
+                            let d = Diagnostic::error(
+                                codes::UNKNOWN_SETTING,
+                                name.span,
+                                format!("a data block has no setting `{}`", name.text),
+                            );
                             let d = super::suggest::suggest(d, name, SETTINGS.into_iter());
                             self.report(d.note("settings of a data block: source, split"));
                             ok = false;
@@ -110,7 +124,11 @@ impl<'a> Elab<'a> {
             return None;
         }
         let Some(spec) = source else {
-            let d = Diagnostic::error(codes::MISSING_SETTING, name.span, format!("`{}` does not say where its rows come from", name.text));
+            let d = Diagnostic::error(
+                codes::MISSING_SETTING,
+                name.span,
+                format!("`{}` does not say where its rows come from", name.text),
+            );
             self.report(d.help("add `source: idx(\"folder\")` or `source: csv(\"file.csv\")`"));
             return None;
         };
@@ -135,12 +153,16 @@ impl<'a> Elab<'a> {
         let (callee, args) = match &e.kind {
             ExprKind::Call { callee, args } => (callee, args),
             _ => {
-                self.report(Diagnostic::error(codes::WRONG_KIND, e.span, "a source is a reader and its path").help(help));
+                self.report(
+                    Diagnostic::error(codes::WRONG_KIND, e.span, "a source is a reader and its path").help(help),
+                );
                 return None;
             }
         };
         let ExprKind::Name(reader) = &callee.kind else {
-            self.report(Diagnostic::error(codes::WRONG_KIND, callee.span, "a source is a reader and its path").help(help));
+            self.report(
+                Diagnostic::error(codes::WRONG_KIND, callee.span, "a source is a reader and its path").help(help),
+            );
             return None;
         };
         let Some(format) = Format::named(reader) else {
@@ -151,9 +173,17 @@ impl<'a> Elab<'a> {
             return None;
         };
         let [arg] = args.as_slice() else {
-            self.report(Diagnostic::error(codes::MISSING_ARGUMENT, e.span, format!("`{reader}` takes one path")).help(help));
+            self.report(
+                Diagnostic::error(codes::MISSING_ARGUMENT, e.span, format!("`{reader}` takes one path")).help(help),
+            );
             return None;
         };
+        if let Some(name) = &arg.name {
+            let d =
+                Diagnostic::error(codes::UNKNOWN_ARGUMENT, name.span, format!("the path of `{reader}` has no name"));
+            self.report(d.help(help));
+            return None;
+        }
         match self.expr(&arg.value) {
             Value::Text(path) => Some(SourceSpec { format, path, span: arg.value.span }),
             other => {
@@ -174,13 +204,25 @@ impl<'a> Elab<'a> {
             }
         };
         let mut shares = (0.0, 0.0);
-        for arg in args {
+        for (i, arg) in args.iter().enumerate() {
+            let same = |other: &&nnc_grammar::ast::Arg| {
+                other.name.as_ref().map(|n| &n.text) == arg.name.as_ref().map(|n| &n.text)
+            };
+            if let Some(first) = args[..i].iter().find(same).filter(|_| arg.name.is_some()) {
+                let d = Diagnostic::error(codes::DUPLICATE_ARGUMENT, arg.span, "this share is given twice");
+                self.report(d.origin(Role::Previous, first.span, "first given here"));
+                return None;
+            }
             let place = match arg.name.as_ref().map(|n| n.text.as_str()) {
                 Some("valid") => &mut shares.0,
                 Some("test") => &mut shares.1,
                 _ => {
                     let at = arg.name.as_ref().map_or(arg.span, |n| n.span);
-                    let d = Diagnostic::error(codes::UNKNOWN_ARGUMENT, at, "`holdout` has the arguments `valid` and `test`");
+                    let d = Diagnostic::error(
+                        codes::UNKNOWN_ARGUMENT,
+                        at,
+                        "`holdout` has the arguments `valid` and `test`",
+                    );
                     let d = match &arg.name {
                         Some(name) => super::suggest::suggest(d, name, ["valid", "test"].into_iter()),
                         None => d.help("name it: `valid = 0.1`"),
@@ -257,14 +299,20 @@ impl<'a> Elab<'a> {
 
     fn field(&mut self, data: &Data<'a>, target: &'a Target, e: &'a Expr) -> Value<'a> {
         let classes = match target.ty.as_ref().map(|t| &t.kind) {
-            Some(TypeKind::Tensor { element: Some(element), .. } | TypeKind::Scalar(element)) if element.name.text == "index" => {
+            Some(TypeKind::Tensor { element: Some(element), .. } | TypeKind::Scalar(element))
+                if element.name.text == "index" =>
+            {
                 match &element.size {
                     Some(size) => match self.size_of(size) {
                         Some(n) => Some(n),
                         None => return Value::Invalid,
                     },
                     None => {
-                        let d = Diagnostic::error(codes::UNDETERMINED_SIZE, element.name.span, "how many classes there are must be said");
+                        let d = Diagnostic::error(
+                            codes::UNDETERMINED_SIZE,
+                            element.name.span,
+                            "how many classes there are must be said",
+                        );
                         return self.fail(d.help("write `index(10)`"));
                     }
                 }
@@ -281,7 +329,7 @@ impl<'a> Elab<'a> {
                     let node = handle.val(t.node).cast(DType::I32).value;
                     Value::Tensor(Tensor { node, dtype: DType::I32, classes: Some(n.clone()), ..t })
                 }
-                _ => self.unsupported(e.span, "a class field that is not a column as it is"),
+                _ => self.unsupported(e.span, "arithmetic on class numbers"),
             },
             (Value::Tensor(t), None) if !t.dtype.is_float() => {
                 self.here(e.span);
@@ -294,7 +342,11 @@ impl<'a> Elab<'a> {
         match &target.ty {
             Some(ty) => self.bind_type(ty, value, e.span, &target.name.text).unwrap_or(Value::Invalid),
             None => {
-                let d = Diagnostic::error(codes::UNDETERMINED_SIZE, target.name.span, format!("the field `{}` needs its shape", target.name.text));
+                let d = Diagnostic::error(
+                    codes::UNDETERMINED_SIZE,
+                    target.name.span,
+                    format!("the field `{}` needs its shape", target.name.text),
+                );
                 self.fail(d.help("write `name: [batch, …] = column`"))
             }
         }
@@ -310,18 +362,23 @@ impl<'a> Elab<'a> {
         });
         for (name, span) in names {
             let Some(column) = data.schema.columns.iter().find(|c| c.name == name) else {
-                if self.frame().locals.contains_key(name) || self.item(self.items.main, name).is_some() || super::primitives::lookup(name).is_some() {
+                if self.frame().locals.contains_key(name)
+                    || self.item(self.items.main, name).is_some()
+                    || super::primitives::lookup(name).is_some()
+                {
                     continue;
                 }
                 let known = data.schema.columns.iter().map(|c| c.name.as_str());
-                let d = Diagnostic::error(codes::DATA, span, format!("`{}` has no column `{name}`", data.plan.source.path));
+                let d =
+                    Diagnostic::error(codes::DATA, span, format!("`{}` has no column `{name}`", data.plan.source.path));
                 let d = super::suggest::suggest(d, &Name { text: name.to_owned(), span }, known.clone());
                 let d = d.note(format!("columns: {}", known.take(20).collect::<Vec<_>>().join(", ")));
                 self.report(d.origin(Role::Data, data.plan.source.span, "the source is named here"));
                 self.bind_given(name, Value::Invalid, span);
                 continue;
             };
-            if matches!(self.frame().locals.get(name).map(|l| &l.value), Some(Value::Tensor(t)) if (t.dtype == DType::I32) == classes.is_some() || t.dtype == DType::U8) {
+            if matches!(self.frame().locals.get(name).map(|l| &l.value), Some(Value::Tensor(t)) if (t.dtype == DType::I32) == classes.is_some() || t.dtype == DType::U8)
+            {
                 continue;
             }
             let raw = match &column.dtype {
@@ -355,7 +412,15 @@ impl<'a> Elab<'a> {
     }
 
     /// The number of an input: one a column and element type.
-    fn input(&mut self, data: &Data<'a>, column: &str, dtype: DType, row_shape: &[usize], classes: Option<usize>, span: Span) -> u32 {
+    fn input(
+        &mut self,
+        data: &Data<'a>,
+        column: &str,
+        dtype: DType,
+        row_shape: &[usize],
+        classes: Option<usize>,
+        span: Span,
+    ) -> u32 {
         let known = self.inputs.iter().position(|i| i.data == data.name.text && i.column == column && i.dtype == dtype);
         let number = known.unwrap_or_else(|| {
             let (data, column) = (data.name.text.clone(), column.to_owned());

@@ -14,7 +14,9 @@ impl<'a> Elab<'a> {
         match &e.kind {
             ExprKind::Number(text) => match Num::parse(text) {
                 Ok(n) => Value::Num(n),
-                Err(why) => self.fail(Diagnostic::error(codes::BAD_NUMBER, e.span, "this number cannot be used").label(why)),
+                Err(why) => {
+                    self.fail(Diagnostic::error(codes::BAD_NUMBER, e.span, "this number cannot be used").label(why))
+                }
             },
             ExprKind::Str(text) => Value::Text(text.clone()),
             ExprKind::Bool(b) => Value::Bool(*b),
@@ -29,7 +31,8 @@ impl<'a> Elab<'a> {
             ExprKind::If { condition, then, otherwise } => self.conditional(condition, then, otherwise.as_ref()),
             ExprKind::Rearrange(_) => {
                 let what = "`rearrange` needs something to rearrange";
-                let d = Diagnostic::error(codes::MISSING_ARGUMENT, e.span, what).help("write `x |> rearrange [..] -> [..]`");
+                let d = Diagnostic::error(codes::MISSING_ARGUMENT, e.span, what)
+                    .help("write `x |> rearrange [..] -> [..]`");
                 self.fail(d)
             }
             ExprKind::List(items) => Value::List(items.iter().map(|i| self.expr(i)).collect()),
@@ -45,7 +48,11 @@ impl<'a> Elab<'a> {
     pub(super) fn name(&mut self, name: &str, span: Span) -> Value<'a> {
         if let Some(value) = self.local(name) {
             if matches!(value, Value::Tensor(_)) && self.frame().graph != self.graph_number {
-                let d = Diagnostic::error(codes::NOT_CONSTANT, span, "an initial value cannot depend on a value of the step");
+                let d = Diagnostic::error(
+                    codes::NOT_CONSTANT,
+                    span,
+                    "an initial value cannot depend on a value of the step",
+                );
                 return self.fail(d.label(format!("`{name}` is known only while the program runs")));
             }
             return value;
@@ -117,9 +124,13 @@ impl<'a> Elab<'a> {
             Value::Bool(b) => b,
             Value::Invalid => return Value::Invalid,
             other => {
-                let d = Diagnostic::error(codes::NOT_CONSTANT, condition.span, "the condition must be known before the program runs")
-                    .label(format!("this is {}", other.kind()))
-                    .help("write `where(condition, a, b)` to choose element by element");
+                let d = Diagnostic::error(
+                    codes::NOT_CONSTANT,
+                    condition.span,
+                    "the condition must be known before the program runs",
+                )
+                .label(format!("this is {}", other.kind()))
+                .help("write `where(condition, a, b)` to choose element by element");
                 return self.fail(d);
             }
         };
@@ -148,7 +159,9 @@ impl<'a> Elab<'a> {
             Value::Def(def) if matches!(def.kind, nnc_grammar::ast::DefKind::Layer) => {
                 d.help(format!("apply the layer to a value: `x |> {}(..)`", def.name.text))
             }
-            Value::Tuple(v) if v.is_empty() => d.note("a block has a value only if its last statement is an expression"),
+            Value::Tuple(v) if v.is_empty() => {
+                d.note("a block has a value only if its last statement is an expression")
+            }
             _ => d,
         })
     }
@@ -162,8 +175,10 @@ impl<'a> Elab<'a> {
                     .label(format!("this is {n}"))
                     .help("`floor(a / b)` and `ceil(a / b)` make whole numbers"),
             },
-            Value::Size(d) => Diagnostic::error(codes::NOT_CONSTANT, span, format!("{what} must be known before the program runs"))
-                .label(format!("`{d}` is known only then")),
+            Value::Size(d) => {
+                Diagnostic::error(codes::NOT_CONSTANT, span, format!("{what} must be known before the program runs"))
+                    .label(format!("`{d}` is known only then"))
+            }
             Value::Invalid => return None,
             other => Diagnostic::error(codes::WRONG_TYPE, span, format!("{what} must be a whole number"))
                 .label(format!("this is {}", other.kind())),

@@ -33,7 +33,11 @@ impl<'a> Elab<'a> {
                     let place = if i < 0 { i + list.len() as i64 } else { i };
                     match usize::try_from(place).ok().and_then(|p| list.get(p).cloned()) {
                         Some(value) => value,
-                        None => self.fail(Diagnostic::error(codes::OUT_OF_RANGE, at.span, format!("the list has {} places", list.len()))),
+                        None => self.fail(Diagnostic::error(
+                            codes::OUT_OF_RANGE,
+                            at.span,
+                            format!("the list has {} places", list.len()),
+                        )),
                     }
                 }
                 _ => self.fail(Diagnostic::error(codes::WRONG_KIND, e.span, "a list is indexed by one number")),
@@ -48,7 +52,19 @@ impl<'a> Elab<'a> {
         // Items by name pick their axes out; the others are taken by place.
         if items.iter().any(by_name) {
             let mut steps: Vec<Step> = (0..t.rank()).map(Step::Keep).collect();
-            for item in items {
+            for (i, item) in items.iter().enumerate() {
+                if let IndexItem::Axis(name, _) | IndexItem::Range(name, ..) = item {
+                    let same = |o: &IndexItem| matches!(o, IndexItem::Axis(n, _) | IndexItem::Range(n, ..) if n.text == name.text);
+                    if items[..i].iter().any(same) {
+                        let d = Diagnostic::error(
+                            codes::DUPLICATE_ARGUMENT,
+                            name.span,
+                            format!("`{}` is indexed twice", name.text),
+                        );
+                        self.report(d);
+                        return None;
+                    }
+                }
                 match item {
                     IndexItem::Axis(name, at) => {
                         let axis = self.named_place(t, name)?;
@@ -60,11 +76,19 @@ impl<'a> Elab<'a> {
                     }
                     IndexItem::Rest(_) => {}
                     IndexItem::New(at) => {
-                        self.report(Diagnostic::error(codes::MISPLACED, *at, "`new` is given by place, not beside named items"));
+                        self.report(Diagnostic::error(
+                            codes::MISPLACED,
+                            *at,
+                            "`new` is given by place, not beside named items",
+                        ));
                         return None;
                     }
                     IndexItem::At(e) => {
-                        self.report(Diagnostic::error(codes::MISPLACED, e.span, "items by place and by name do not mix"));
+                        self.report(Diagnostic::error(
+                            codes::MISPLACED,
+                            e.span,
+                            "items by place and by name do not mix",
+                        ));
                         return None;
                     }
                 }
@@ -148,7 +172,11 @@ impl<'a> Elab<'a> {
         if !fits || (size.is_none() && !(end && i == 0)) {
             let d = match size {
                 Some(n) => Diagnostic::error(codes::OUT_OF_RANGE, span, format!("{i} lies outside an axis of {n}")),
-                None => Diagnostic::error(codes::NOT_CONSTANT, span, format!("places of `{}` are known only when the program runs", axis.size)),
+                None => Diagnostic::error(
+                    codes::NOT_CONSTANT,
+                    span,
+                    format!("places of `{}` are known only when the program runs", axis.size),
+                ),
             };
             self.report(super::signature::explain_axes(d, std::iter::once(axis)));
             return None;
@@ -156,7 +184,14 @@ impl<'a> Elab<'a> {
         place.and_then(|p| usize::try_from(p).ok())
     }
 
-    fn range(&mut self, axis: &Axis, place: usize, from: Option<&'a Expr>, to: Option<&'a Expr>, span: Span) -> Option<Step> {
+    fn range(
+        &mut self,
+        axis: &Axis,
+        place: usize,
+        from: Option<&'a Expr>,
+        to: Option<&'a Expr>,
+        span: Span,
+    ) -> Option<Step> {
         if from.is_none() && to.is_none() {
             return Some(Step::Keep(place));
         }
@@ -171,7 +206,11 @@ impl<'a> Elab<'a> {
         let start = end(self, from, Some(0))?;
         let stop = end(self, to, axis.size.as_constant())?;
         if stop < start {
-            self.report(Diagnostic::error(codes::OUT_OF_RANGE, span, format!("the range {start}..{stop} is empty backwards")));
+            self.report(Diagnostic::error(
+                codes::OUT_OF_RANGE,
+                span,
+                format!("the range {start}..{stop} is empty backwards"),
+            ));
             return None;
         }
         Some(Step::Part(place, start, stop - start))
@@ -200,14 +239,20 @@ impl<'a> Elab<'a> {
     /// `r[e]`: a rate at another time.
     fn rate_elsewhere(&mut self, rate: Value<'a>, items: &'a [IndexItem], span: Span) -> Value<'a> {
         let [IndexItem::At(at)] = items else {
-            return self.fail(Diagnostic::error(codes::WRONG_KIND, span, "a rate is evaluated at one time: `r[t - n]`"));
+            return self.fail(Diagnostic::error(
+                codes::WRONG_KIND,
+                span,
+                "a rate is evaluated at one time: `r[t - n]`",
+            ));
         };
         let time = self.expr(at);
         if matches!(time, Value::Invalid) {
             return Value::Invalid;
         }
         match rate {
-            Value::Closure(schedule) if schedule.def.kind == nnc_grammar::ast::DefKind::Schedule => self.rate_at(&schedule, time),
+            Value::Closure(schedule) if schedule.def.kind == nnc_grammar::ast::DefKind::Schedule => {
+                self.rate_at(&schedule, time)
+            }
             // A constant rate is the same at any time.
             number @ (Value::Num(_) | Value::Tensor(_)) => number,
             other => self.wrong_kind(&other, span, "a rate"),

@@ -7,6 +7,7 @@ use super::{Elab, Mode};
 use nnc_grammar::ast::{DefKind, Expr};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
+use nnc_grammar::span::Span;
 use std::rc::Rc;
 
 impl<'a> Elab<'a> {
@@ -30,21 +31,27 @@ impl<'a> Elab<'a> {
     fn initial_expr(&mut self, init: &'a Expr, axes: &[Axis], path: &str) -> Value<'a> {
         let value = match self.expr(init) {
             // `= zeros` says as much as `= zeros()`.
-            Value::Def(def) if def.kind == DefKind::Initializer => self.apply_initializer_def(def, init),
+            Value::Def(def) if def.kind == DefKind::Initializer => self.apply_initializer_def(def, init.span),
             value => value,
         };
         match value {
             Value::Closure(closure) if closure.def.kind == DefKind::Initializer => {
                 let def = closure.def;
-                let Some(param) = def.inputs.first() else {
-                    let d = Diagnostic::error(codes::WRONG_TYPE, def.name.span, "an initializer takes the shape that it fills");
+                if def.inputs.is_empty() {
+                    let d = Diagnostic::error(
+                        codes::WRONG_TYPE,
+                        def.name.span,
+                        "an initializer takes the shape that it fills",
+                    );
                     return self.fail(d.help(format!("write `initializer {}(..)(shape)`", def.name.text)));
-                };
+                }
                 let shape = Value::List(axes.iter().map(|a| size_value(&a.size)).collect());
                 let shape = Bound { value: shape, span: init.span };
                 let value = self.instantiate(def, &closure.settings, vec![shape], init.span, path.to_owned(), |_| {});
                 match value {
-                    Value::Tensor(Tensor { scalar: true, .. }) | Value::Num(_) | Value::Tensor(_) | Value::Invalid => value,
+                    Value::Tensor(Tensor { scalar: true, .. }) | Value::Num(_) | Value::Tensor(_) | Value::Invalid => {
+                        value
+                    }
                     other => self.wrong_kind(&other, init.span, "an initializer that gives numbers"),
                 }
             }
@@ -53,9 +60,10 @@ impl<'a> Elab<'a> {
         }
     }
 
-    fn apply_initializer_def(&mut self, def: &'a nnc_grammar::ast::Def, init: &'a Expr) -> Value<'a> {
+    /// An initializer by its name alone, with the defaults of its settings.
+    pub(super) fn apply_initializer_def(&mut self, def: &'a nnc_grammar::ast::Def, span: Span) -> Value<'a> {
         let none: Vec<Given<'a>> = vec![];
-        match self.bind_args(&super::call::callee_of(def), &def.settings, none, init.span) {
+        match self.bind_args(&super::call::callee_of(def), &def.settings, none, span) {
             Some(settings) => Value::Closure(Rc::new(super::value::Closure { def, settings })),
             None => Value::Invalid,
         }

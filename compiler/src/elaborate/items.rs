@@ -16,7 +16,7 @@ pub(super) enum Item<'a> {
     /// A constant.
     Const(&'a Name, &'a Expr),
     /// An option.
-    Option(&'a Name, &'a Expr),
+    Option(&'a Name, &'a Expr, Option<&'a Expr>),
     /// A data block.
     Data(&'a Name, &'a Block),
     /// Something that could not be parsed.
@@ -28,7 +28,7 @@ impl Item<'_> {
     pub(super) fn span(&self) -> Span {
         match self {
             Item::Def(d) => d.name.span,
-            Item::Const(n, _) | Item::Option(n, _) | Item::Data(n, _) => n.span,
+            Item::Const(n, _) | Item::Option(n, ..) | Item::Data(n, _) => n.span,
             Item::Invalid(span) => *span,
         }
     }
@@ -45,6 +45,7 @@ pub(super) struct Predict<'a> {
 
 /// A `train` block.
 pub(super) struct Train<'a> {
+    pub(super) name: Option<&'a Name>,
     pub(super) on: &'a [Name],
     pub(super) body: &'a Block,
     pub(super) span: Span,
@@ -174,19 +175,23 @@ pub(super) fn collect<'a>(parsed: &'a Parsed, sink: &mut Sink) -> Items<'a> {
             let (name, what) = match &item.kind {
                 ItemKind::Def(def) => (&def.name, Item::Def(def)),
                 ItemKind::Const { name, value } => (name, Item::Const(name, value)),
-                ItemKind::Option { name, value, .. } => (name, Item::Option(name, value)),
+                ItemKind::Option { name, value, range } => (name, Item::Option(name, value, range.as_ref())),
                 ItemKind::Data { name, body } => (name, Item::Data(name, body)),
                 ItemKind::Invalid(Some(name)) => (name, Item::Invalid(name.span)),
                 ItemKind::Invalid(None) | ItemKind::Use { .. } => continue,
                 ItemKind::Setting { name, value } => {
                     if file.source == main {
                         items.settings.push((name, value));
+                    } else {
+                        sink.push(main_only(name.span, "a setting"));
                     }
                     continue;
                 }
-                ItemKind::Train { on, body, .. } => {
+                ItemKind::Train { name, on, body } => {
                     if file.source == main {
-                        items.train.push(Train { on, body, span: item.span });
+                        items.train.push(Train { name: name.as_ref(), on, body, span: item.span });
+                    } else {
+                        sink.push(main_only(item.span, "a `train` block"));
                     }
                     continue;
                 }
@@ -194,6 +199,8 @@ pub(super) fn collect<'a>(parsed: &'a Parsed, sink: &mut Sink) -> Items<'a> {
                     if file.source == main {
                         let (name, on) = (name.as_ref(), on.as_ref());
                         items.predict.push(Predict { name, inputs, on, body, span: item.span });
+                    } else {
+                        sink.push(main_only(item.span, "a `predict` block"));
                     }
                     continue;
                 }
@@ -201,9 +208,11 @@ pub(super) fn collect<'a>(parsed: &'a Parsed, sink: &mut Sink) -> Items<'a> {
             if let Some(first) = own.insert(&name.text, what) {
                 let headline = format!("`{}` is declared twice", name.text);
                 sink.push(
-                    Diagnostic::error(codes::DUPLICATE_NAME, name.span, headline)
-                        .label("declared again here")
-                        .origin(Role::Previous, first.span(), "first declared here"),
+                    Diagnostic::error(codes::DUPLICATE_NAME, name.span, headline).label("declared again here").origin(
+                        Role::Previous,
+                        first.span(),
+                        "first declared here",
+                    ),
                 );
             }
         }
@@ -225,7 +234,11 @@ pub(super) fn collect<'a>(parsed: &'a Parsed, sink: &mut Sink) -> Items<'a> {
                 let taken = items.by_source.get(from).and_then(|m| m.get(name.text.as_str())).copied();
                 let Some(taken) = taken else {
                     let known: Vec<&str> = items.own(*from).map(|(n, _)| n).collect();
-                    let d = Diagnostic::error(codes::UNKNOWN_NAME, name.span, format!("`{path}` declares no `{}`", name.text));
+                    let d = Diagnostic::error(
+                        codes::UNKNOWN_NAME,
+                        name.span,
+                        format!("`{path}` declares no `{}`", name.text),
+                    );
                     sink.push(super::suggest::suggest(d, name, known.into_iter()));
                     continue;
                 };
@@ -236,4 +249,10 @@ pub(super) fn collect<'a>(parsed: &'a Parsed, sink: &mut Sink) -> Items<'a> {
         }
     }
     items
+}
+
+/// What a used file may not hold: it gives definitions to the file that is run.
+fn main_only(span: Span, what: &str) -> Diagnostic {
+    Diagnostic::error(codes::MISPLACED, span, format!("{what} has no effect in a file that is used by another"))
+        .help("move it to the file that is run")
 }

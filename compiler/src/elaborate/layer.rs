@@ -21,9 +21,13 @@ impl<'a> Elab<'a> {
         let frame = self.frame();
         let builds = frame.def.is_none_or(|d| matches!(d.kind, DefKind::Layer | DefKind::Model));
         if !builds || frame.def.is_none() {
-            let d = Diagnostic::error(codes::MISPLACED, span, format!("`{}` has weights, and nothing here owns them", def.name.text))
-                .label("a layer is made here")
-                .note("layers are made inside `layer` and `model`; `fn`, `train` and `predict` may apply models");
+            let d = Diagnostic::error(
+                codes::MISPLACED,
+                span,
+                format!("`{}` has weights, and nothing here owns them", def.name.text),
+            )
+            .label("a layer is made here")
+            .note("layers are made inside `layer` and `model`; `fn`, `train` and `predict` may apply models");
             return self.fail(d);
         }
         let Some(settings) = self.bind_args(&callee_of(def), &def.settings, given, span) else { return Value::Invalid };
@@ -38,7 +42,12 @@ impl<'a> Elab<'a> {
     }
 
     /// Applies a layer. Its path is fixed by the first application.
-    pub(super) fn apply_instance(&mut self, instance: &Rc<Instance<'a>>, given: Vec<Given<'a>>, call: Span) -> Value<'a> {
+    pub(super) fn apply_instance(
+        &mut self,
+        instance: &Rc<Instance<'a>>,
+        given: Vec<Given<'a>>,
+        call: Span,
+    ) -> Value<'a> {
         let def = instance.def;
         let Some(inputs) = self.bind_args(&callee_of(def), &def.inputs, given, call) else { return Value::Invalid };
         let prefix = self.frame().path.clone();
@@ -89,7 +98,11 @@ impl<'a> Elab<'a> {
     pub(super) fn param(&mut self, name: &'a Name, ty: &'a TypeExpr, init: &'a Expr, condition: Option<&'a Expr>) {
         let kind = self.frame().def.map(|d| d.kind);
         if !matches!(kind, Some(DefKind::Layer | DefKind::Model)) {
-            let d = Diagnostic::error(codes::MISPLACED, name.span, "a parameter can be declared only in a layer or a model");
+            let d = Diagnostic::error(
+                codes::MISPLACED,
+                name.span,
+                "a parameter can be declared only in a layer or a model",
+            );
             self.report(d);
             return;
         }
@@ -114,7 +127,11 @@ impl<'a> Elab<'a> {
             Some(DefKind::Optimizer) => StateRole::Slot,
             Some(DefKind::Metric) => StateRole::Metric,
             _ => {
-                let d = Diagnostic::error(codes::MISPLACED, name.span, "a state can be declared only in a layer, a model, an optimizer or a metric");
+                let d = Diagnostic::error(
+                    codes::MISPLACED,
+                    name.span,
+                    "a state can be declared only in a layer, a model, an optimizer or a metric",
+                );
                 self.report(d);
                 return;
             }
@@ -134,8 +151,12 @@ impl<'a> Elab<'a> {
             if frame.path.is_empty() { name.text.clone() } else { format!("{}.{}", frame.path, name.text) }
         };
         if let Some(axis) = axes.iter().find(|a| a.size.as_constant().is_none()) {
-            let d = Diagnostic::error(codes::NOT_CONSTANT, ty.span, format!("the size of `{}` must be known before the program runs", name.text))
-                .label(format!("`{}` is known only then", axis.size));
+            let d = Diagnostic::error(
+                codes::NOT_CONSTANT,
+                ty.span,
+                format!("the size of `{}` must be known before the program runs", name.text),
+            )
+            .label(format!("`{}` is known only then", axis.size));
             self.report(d);
             self.bind(name, Value::Invalid, name.span);
             return;
@@ -188,7 +209,8 @@ impl<'a> Elab<'a> {
         let new = self.expr(value);
         let Some(number) = self.frame().states.get(&name.text).copied() else {
             let known: Vec<String> = self.frame().states.keys().cloned().collect();
-            let d = Diagnostic::error(codes::UNKNOWN_NAME, name.span, format!("no state is called `{}` here", name.text));
+            let d =
+                Diagnostic::error(codes::UNKNOWN_NAME, name.span, format!("no state is called `{}` here", name.text));
             let d = super::suggest::suggest(d, name, known.iter().map(String::as_str));
             self.report(d);
             return;
@@ -197,8 +219,9 @@ impl<'a> Elab<'a> {
             self.usage.mark(local);
         }
         if self.states[number as usize].role == StateRole::Parameter {
-            let d = Diagnostic::error(codes::WRONG_KIND, name.span, format!("`{}` is a parameter, not a state", name.text))
-                .help("parameters change through `optimize`; declare a `state` to keep something else");
+            let d =
+                Diagnostic::error(codes::WRONG_KIND, name.span, format!("`{}` is a parameter, not a state", name.text))
+                    .help("parameters change through `optimize`; declare a `state` to keep something else");
             self.report(d);
             return;
         }

@@ -74,7 +74,11 @@ impl<'a> Elab<'a> {
         match self.local("t") {
             Some(t) => self.rate_at(schedule, t),
             None => {
-                let d = Diagnostic::error(codes::MISPLACED, schedule.def.name.span, "a schedule has a value only in an optimizer");
+                let d = Diagnostic::error(
+                    codes::MISPLACED,
+                    schedule.def.name.span,
+                    "a schedule has a value only in an optimizer",
+                );
                 self.fail(d)
             }
         }
@@ -86,7 +90,10 @@ impl<'a> Elab<'a> {
         let numbers: Vec<DType> = tensors().filter(|t| !t.scalar && t.dtype != DType::Bool).map(|t| t.dtype).collect();
         let floats = numbers.iter().filter(|d| d.is_float() || **d == DType::U8);
         if floats.clone().count() > 0 {
-            if let Some((value, at)) = operands.iter().find(|(v, _)| matches!(v, Value::Tensor(t) if matches!(t.dtype, DType::I32 | DType::I64))) {
+            if let Some((value, at)) = operands
+                .iter()
+                .find(|(v, _)| matches!(v, Value::Tensor(t) if matches!(t.dtype, DType::I32 | DType::I64)))
+            {
                 let d = Diagnostic::error(codes::WRONG_TYPE, span, "whole numbers meet floats")
                     .label(format!("{} meets floats", value.kind()))
                     .origin(nnc_grammar::diagnostic::Role::DType, *at, "these are whole numbers")
@@ -100,7 +107,11 @@ impl<'a> Elab<'a> {
         if let Some(int) = numbers.first() {
             let classes: Vec<&Dim> = tensors().filter_map(|t| t.classes.as_ref()).collect();
             if classes.windows(2).any(|w| w[0] != w[1]) {
-                let d = Diagnostic::error(codes::SHAPE_MISMATCH, span, format!("class numbers below {} meet class numbers below {}", classes[0], classes[1]));
+                let d = Diagnostic::error(
+                    codes::SHAPE_MISMATCH,
+                    span,
+                    format!("class numbers below {} meet class numbers below {}", classes[0], classes[1]),
+                );
                 let d = tensors().fold(d, |d, t| explain_axes(d, t.axes.iter()));
                 self.report(d);
                 return None;
@@ -116,7 +127,9 @@ impl<'a> Elab<'a> {
     fn common_axes(&mut self, operands: &[Placed<'a>], span: Span) -> Option<Vec<Axis>> {
         let tensors: Vec<(&Tensor, Span)> =
             operands.iter().filter_map(|(v, s)| if let Value::Tensor(t) = v { Some((t, *s)) } else { None }).collect();
-        let Some((widest, _)) = tensors.iter().rev().max_by_key(|(t, _)| t.rank()).copied() else { return Some(vec![]) };
+        let Some((widest, _)) = tensors.iter().rev().max_by_key(|(t, _)| t.rank()).copied() else {
+            return Some(vec![]);
+        };
         let mut axes = widest.axes.clone();
         for (t, at) in &tensors {
             let offset = axes.len() - t.rank();
@@ -149,13 +162,18 @@ impl<'a> Elab<'a> {
             Diagnostic::error(codes::BROADCAST, span, shapes.join(" meets "))
         };
         let d = d.label(format!("{} does not meet {}", b.size, a.size));
-        let d = d.note("tensors meet by their trailing axes, which must be exactly equal; nothing is stretched silently");
+        let d =
+            d.note("tensors meet by their trailing axes, which must be exactly equal; nothing is stretched silently");
         let d = if a.size.is_one() || b.size.is_one() {
             d.help("drop the axis of size 1 (`x[.., 0]`), or make a stretch axis where that is meant (`x[.., new]`)")
         } else {
             d
         };
-        let d = if at == span { d } else { d.origin(nnc_grammar::diagnostic::Role::Dim, at, format!("this has {}", b.size)) };
+        let d = if at == span {
+            d
+        } else {
+            d.origin(nnc_grammar::diagnostic::Role::Dim, at, format!("this has {}", b.size))
+        };
         self.report(explain_axes(d, [a, b].into_iter()));
     }
 
@@ -192,9 +210,11 @@ impl<'a> Elab<'a> {
         let handle = self.b.clone();
         self.here(span);
         let mut t = self.materialise(&handle, &value, span, dtype)?;
-        let fits = t.rank() == 0 || (t.rank() == axes.len() && t.axes.iter().zip(axes).all(|(a, b)| a.size == b.size && !a.stretch));
+        let fits = t.rank() == 0
+            || (t.rank() == axes.len() && t.axes.iter().zip(axes).all(|(a, b)| a.size == b.size && !a.stretch));
         if !fits {
-            let d = Diagnostic::error(codes::SHAPE_MISMATCH, span, format!("{} cannot fill {}", t.show(), show_axes(axes)));
+            let d =
+                Diagnostic::error(codes::SHAPE_MISMATCH, span, format!("{} cannot fill {}", t.show(), show_axes(axes)));
             self.report(explain_axes(d, t.axes.iter()));
             return None;
         }
@@ -223,7 +243,8 @@ impl<'a> Elab<'a> {
     /// What a row computes from constants, through its own program.
     pub(super) fn fold(&mut self, op: Op, args: &[Num]) -> Option<Num> {
         let b = Builder::new();
-        let vals: Vec<Val<'_>> = args.iter().map(|n| b.constant(Const::Float(DType::F64, n.to_f64()), vec![])).collect();
+        let vals: Vec<Val<'_>> =
+            args.iter().map(|n| b.constant(Const::Float(DType::F64, n.to_f64()), vec![])).collect();
         let id = b.try_add(op, Attrs::None, &vals).ok()?;
         b.output("value", b.val(crate::ir::graph::Value { node: id, port: 0 }));
         let graph = crate::passes::fold::fold(&b.finish());

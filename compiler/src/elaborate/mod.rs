@@ -207,6 +207,9 @@ impl<'a> Elab<'a> {
         if let Some(second) = items.train.get(1) {
             self.unsupported(second.span, "a second `train` block");
         }
+        if let Some(name) = items.train.first().and_then(|t| t.name) {
+            self.unsupported(name.span, "a name of a `train` block");
+        }
         let train = items.train.first().and_then(|block| self.train(block));
         let predict = items.predict.iter().filter_map(|block| self.predict(block)).collect();
         let initialise = std::mem::take(&mut self.initialise);

@@ -282,7 +282,11 @@ fn check_names(elab: &mut Elab<'_>, def: &Def) {
             let params = if callee.two_lists { &callee.settings } else { &callee.inputs };
             for arg in args.iter().filter_map(|a| a.name.as_ref()) {
                 if !params.iter().any(|p| p.name.text == arg.text || (p.over && arg.text == "over")) {
-                    let d = Diagnostic::error(codes::UNKNOWN_ARGUMENT, arg.span, format!("`{name}` has no argument `{}`", arg.text));
+                    let d = Diagnostic::error(
+                        codes::UNKNOWN_ARGUMENT,
+                        arg.span,
+                        format!("`{name}` has no argument `{}`", arg.text),
+                    );
                     let d = super::suggest::suggest(d, arg, params.iter().map(|p| p.name.text.as_str()));
                     elab.sink.push(d.origin(Role::Declaration, callee.name.span, format!("`{name}` is declared here")));
                 }
@@ -323,7 +327,13 @@ mod tests {
 
     #[test]
     fn kinds_become_steps() {
-        for (kind, step) in [("Dense", "dense"), ("BatchNorm", "batch_norm"), ("LSTM", "lstm"), ("MyLSTMCell", "my_lstm_cell"), ("Conv2d", "conv2d")] {
+        for (kind, step) in [
+            ("Dense", "dense"),
+            ("BatchNorm", "batch_norm"),
+            ("LSTM", "lstm"),
+            ("MyLSTMCell", "my_lstm_cell"),
+            ("Conv2d", "conv2d"),
+        ] {
             assert_eq!(snake_case(kind), step);
         }
     }

@@ -65,7 +65,11 @@ impl Num {
     }
 
     fn exact(r: BigRational) -> Num {
-        if r.numer().bits().max(r.denom().bits()) > WIDEST { Num::Float(r.to_f64().unwrap_or(f64::NAN)) } else { Num::Exact(r) }
+        if r.numer().bits().max(r.denom().bits()) > WIDEST {
+            Num::Float(r.to_f64().unwrap_or(f64::NAN))
+        } else {
+            Num::Exact(r)
+        }
     }
 
     fn arithmetic(
@@ -180,7 +184,9 @@ mod tests {
 
     #[test]
     fn literals_become_the_nearest_double() {
-        for text in ["0.1", "0.999", "1e-8", "3.14159265358979", "2.5e-3", "1_000", "123456789.123456789", "5e-324", "1e308"] {
+        for text in
+            ["0.1", "0.999", "1e-8", "3.14159265358979", "2.5e-3", "1_000", "123456789.123456789", "5e-324", "1e308"]
+        {
             let plain: String = text.chars().filter(|c| *c != '_').collect();
             assert_eq!(Num::parse(text).unwrap().to_f64(), plain.parse::<f64>().unwrap(), "{text}");
         }

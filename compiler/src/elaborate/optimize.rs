@@ -39,6 +39,38 @@ impl<'a> Elab<'a> {
         for name in ["step", "t", "steps"] {
             self.frame().locals.remove(name);
         }
+        let loss = match on {
+            Some(name) => match lines.losses.iter().find(|l| l.name == name.text) {
+                Some(loss) => loss.clone(),
+                None => {
+                    let d = Diagnostic::error(
+                        codes::UNKNOWN_NAME,
+                        name.span,
+                        format!("there is no loss `{}` before this line", name.text),
+                    );
+                    let d = super::suggest::suggest(d, name, lines.losses.iter().map(|l| l.name.as_str()));
+                    self.report(d);
+                    return;
+                }
+            },
+            None => match lines.losses.as_slice() {
+                [one] => one.clone(),
+                [] => {
+                    if !lines.tried {
+                        let d = Diagnostic::error(codes::MISPLACED, span, "no loss stands before this line");
+                        self.report(d.help("lines are read in order: write `loss = …` first"));
+                    }
+                    return;
+                }
+                many => {
+                    let names: Vec<String> = many.iter().map(|l| format!("`{}`", l.name)).collect();
+                    let d = Diagnostic::error(codes::MISSING_ARGUMENT, span, "which loss is meant?")
+                        .label(format!("there are {}", names.join(", ")));
+                    self.report(d.help(format!("write `on {}`", many[0].name)));
+                    return;
+                }
+            },
+        };
         let selected = self.selected(selectors, lines);
         let selected = self.filtered(selected, condition);
         for (number, at) in &selected {
@@ -50,27 +82,6 @@ impl<'a> Elab<'a> {
             }
             lines.optimized.push((*number, *at));
         }
-        let loss = match on {
-            Some(name) => match lines.losses.iter().find(|l| l.name == name.text) {
-                Some(loss) => loss.clone(),
-                None => {
-                    let d = Diagnostic::error(codes::UNKNOWN_NAME, name.span, format!("there is no loss `{}` before this line", name.text));
-                    let d = super::suggest::suggest(d, name, lines.losses.iter().map(|l| l.name.as_str()));
-                    self.report(d);
-                    return;
-                }
-            },
-            None => match lines.losses.as_slice() {
-                [one] => one.clone(),
-                [] => return,
-                many => {
-                    let names: Vec<String> = many.iter().map(|l| format!("`{}`", l.name)).collect();
-                    let d = Diagnostic::error(codes::MISSING_ARGUMENT, span, "which loss is meant?").label(format!("there are {}", names.join(", ")));
-                    self.report(d.help(format!("write `on {}`", many[0].name)));
-                    return;
-                }
-            },
-        };
         let Some(optimizer) = optimizer else { return };
         let wrt: Vec<Node> = selected.iter().filter_map(|(n, _)| self.current.get(n).map(|t| t.node)).collect();
         if wrt.len() != selected.len() {
@@ -82,7 +93,8 @@ impl<'a> Elab<'a> {
             Err(no) => {
                 let site = handle.graph().node(no.node).sites.first().copied();
                 let at = site.map_or(loss.span, |s| self.sites[s.0 as usize].span);
-                let d = Diagnostic::error(codes::NOT_DIFFERENTIABLE, at, format!("`{}` has no derivative", no.op)).note(no.reason);
+                let d = Diagnostic::error(codes::NOT_DIFFERENTIABLE, at, format!("`{}` has no derivative", no.op))
+                    .note(no.reason);
                 self.report(d.origin(Role::CallSite, span, "its gradient is asked for here"));
                 return;
             }
@@ -137,7 +149,11 @@ impl<'a> Elab<'a> {
                     continue;
                 }
                 let number = number as u32;
-                let taken = if rest { !lines.optimized.iter().any(|(n, _)| *n == number) } else { matches(&selector.steps, &state.path) };
+                let taken = if rest {
+                    !lines.optimized.iter().any(|(n, _)| *n == number)
+                } else {
+                    matches(&selector.steps, &state.path)
+                };
                 if taken {
                     found = true;
                     if !out.iter().any(|(n, _)| *n == number) {
@@ -147,14 +163,16 @@ impl<'a> Elab<'a> {
             }
             if !found && !self.has_errors() {
                 let d = Diagnostic::error(codes::EMPTY_SELECTION, selector.span, "this selects no parameter");
-                let mut known: Vec<&str> = self.states.iter().filter(|s| s.role == StateRole::Parameter).map(|s| s.path.as_str()).collect();
+                let mut known: Vec<&str> =
+                    self.states.iter().filter(|s| s.role == StateRole::Parameter).map(|s| s.path.as_str()).collect();
                 let total = known.len();
                 known.truncate(8);
                 let d = match (&selector.steps[..], total) {
                     (_, 0) => d.note("the block applies no model that has parameters"),
                     ([SelectorStep::Name(name), ..], _) => {
                         let heads: Vec<&str> = known.iter().filter_map(|p| p.split('.').next()).collect();
-                        super::suggest::suggest(d, name, heads.into_iter()).note(format!("parameters: {}", known.join(", ")))
+                        super::suggest::suggest(d, name, heads.into_iter())
+                            .note(format!("parameters: {}", known.join(", ")))
                     }
                     _ => d.note(format!("parameters: {}", known.join(", "))),
                 };
@@ -198,22 +216,27 @@ impl<'a> Elab<'a> {
     }
 
     /// Runs the optimizer's body for one parameter.
-    fn update_parameter(&mut self, number: u32, grad: Node, optimizer: &Closure<'a>, call: Span, counts: [&Value<'a>; 3]) {
+    fn update_parameter(
+        &mut self,
+        number: u32,
+        grad: Node,
+        optimizer: &Closure<'a>,
+        call: Span,
+        counts: [&Value<'a>; 3],
+    ) {
         let Some(current) = self.current.get(&number).cloned() else { return };
         let path = format!("{}#{}", self.states[number as usize].path, optimizer.def.name.text);
         let axes: Vec<Axis> = current.axes.iter().map(|a| Axis::of(a.size.clone())).collect();
         let w = Tensor { axes: axes.clone(), ..current };
         let g = Tensor { node: grad, ..w.clone() };
         let def = optimizer.def;
-        let [first, second] = def.inputs.as_slice() else {
-            let d = Diagnostic::error(codes::WRONG_TYPE, def.name.span, "an optimizer takes a parameter and its gradient");
+        if def.inputs.len() != 2 {
+            let d =
+                Diagnostic::error(codes::WRONG_TYPE, def.name.span, "an optimizer takes a parameter and its gradient");
             self.report(d.help(format!("write `optimizer {}(…)(w: [..], g: [..]) -> [..]`", def.name.text)));
             return;
-        };
-        let inputs = vec![
-            Bound { value: Value::Tensor(w), span: call },
-            Bound { value: Value::Tensor(g), span: call },
-        ];
+        }
+        let inputs = vec![Bound { value: Value::Tensor(w), span: call }, Bound { value: Value::Tensor(g), span: call }];
         let [step, t, steps] = counts.map(Clone::clone);
         let value = self.instantiate(def, &optimizer.settings, inputs, call, path, |this| {
             this.bind_given("step", step, call);
@@ -234,7 +257,8 @@ impl<'a> Elab<'a> {
         let steps = self.local("steps").unwrap_or(Value::Invalid);
         let handle = self.b.clone();
         let step = Value::Tensor(scalar((handle.val(t.node) + 1.0).value, DType::F64));
-        let (settings, inputs) = if def.two_lists { (schedule.settings.clone(), vec![]) } else { (vec![], schedule.settings.clone()) };
+        let (settings, inputs) =
+            if def.two_lists { (schedule.settings.clone(), vec![]) } else { (vec![], schedule.settings.clone()) };
         let call = self.frame().call;
         let path = self.frame().path.clone();
         let value = self.instantiate(def, &settings, inputs, call, path, |this| {
@@ -267,9 +291,17 @@ impl<'a> Elab<'a> {
             return;
         }
         let shown: Vec<String> = missed.iter().take(5).map(|p| format!("`{p}`")).collect();
-        let d = Diagnostic::error(codes::UNOPTIMIZED, block, format!("{} parameter{} neither optimised nor frozen", missed.len(), if missed.len() == 1 { " is" } else { "s are" }))
-            .note(format!("{}{}", shown.join(", "), if missed.len() > 5 { ", …" } else { "" }))
-            .help("add `optimize … with …`; `rest` stands for all that no other line names");
+        let d = Diagnostic::error(
+            codes::UNOPTIMIZED,
+            block,
+            format!(
+                "{} parameter{} neither optimised nor frozen",
+                missed.len(),
+                if missed.len() == 1 { " is" } else { "s are" }
+            ),
+        )
+        .note(format!("{}{}", shown.join(", "), if missed.len() > 5 { ", …" } else { "" }))
+        .help("add `optimize … with …`; `rest` stands for all that no other line names");
         self.report(d);
     }
 

@@ -72,7 +72,10 @@ impl<'a> Elab<'a> {
                 let handle = self.b.clone();
                 let value = handle.val(t.node);
                 let value = if t.dtype == DType::Bool {
-                    value.select(handle.constant(crate::ir::attrs::Const::Float(self.float, 1.0), t.ty().shape), handle.constant(crate::ir::attrs::Const::Float(self.float, 0.0), t.ty().shape))
+                    value.select(
+                        handle.constant(crate::ir::attrs::Const::Float(self.float, 1.0), t.ty().shape),
+                        handle.constant(crate::ir::attrs::Const::Float(self.float, 0.0), t.ty().shape),
+                    )
                 } else {
                     value
                 };

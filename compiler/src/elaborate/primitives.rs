@@ -23,7 +23,13 @@ struct Primitive {
     keep: bool,
 }
 
-const fn primitive(name: &'static str, params: &'static [&'static str], least: usize, over: bool, keep: bool) -> Primitive {
+const fn primitive(
+    name: &'static str,
+    params: &'static [&'static str],
+    least: usize,
+    over: bool,
+    keep: bool,
+) -> Primitive {
     Primitive { name, params, least, over, keep }
 }
 
@@ -32,6 +38,7 @@ const TABLE: &[Primitive] = &[
     primitive("sum", &["x"], 1, true, true),
     primitive("max", &["x", "y"], 1, true, true),
     primitive("min", &["x", "y"], 1, true, true),
+    primitive("mean", &["x"], 1, true, true),
     primitive("argmax", &["x"], 1, true, false),
     primitive("size", &["x"], 1, true, false),
     primitive("shape", &["x"], 1, false, false),
@@ -44,6 +51,8 @@ const TABLE: &[Primitive] = &[
     primitive("stop_gradient", &["x"], 1, false, false),
     primitive("random_uniform", &["shape"], 1, false, false),
     primitive("random_normal", &["shape"], 1, false, false),
+    primitive("random_mask", &["shape", "share"], 2, false, false),
+    primitive("grad", &["y", "x"], 2, false, false),
     primitive("fan_in", &["shape"], 1, false, false),
     primitive("fan_out", &["shape"], 1, false, false),
     primitive("classes", &["x"], 1, false, false),
@@ -102,7 +111,7 @@ impl<'a> Elab<'a> {
             return Value::Invalid;
         }
         match name {
-            "sum" | "argmax" => self.reduction(name, &call),
+            "sum" | "mean" | "argmax" => self.reduction(name, &call),
             "max" | "min" if call.args.get(1).is_some_and(Option::is_some) => {
                 let op: Op = if name == "max" { &binary::MAX } else { &binary::MIN };
                 self.extreme_of_two(op, call.arg(0), call.arg(1), span)
@@ -118,6 +127,8 @@ impl<'a> Elab<'a> {
             "float" => self.to_float(&call),
             "stop_gradient" => self.stop_gradient(&call),
             "random_uniform" | "random_normal" => self.draw(name, &call),
+            "random_mask" => self.draw_mask(&call),
+            "grad" => self.grad(&call),
             "fan_in" | "fan_out" => self.fan(name, &call),
             "classes" => self.classes(&call),
             "expand" => self.expand(&call),
@@ -129,12 +140,19 @@ impl<'a> Elab<'a> {
         let mut call = Call { args: spec.params.iter().map(|_| None).collect(), over: None, keep: false, span };
         let mut next = 0;
         let mut ok = true;
+        let mut seen: Vec<&str> = vec![];
         for arg in given {
             let (name, written) = match &arg {
                 Given::Written(a) => (a.name.as_ref(), Some(*a)),
                 Given::Flowing(..) => (None, None),
             };
-            match (name.map(|n| n.text.as_str()), written) {
+            let label = name.map(|n| n.text.as_str());
+            match (label, written) {
+                (Some(again), Some(a)) if seen.contains(&again) => {
+                    ok = false;
+                    let d = Diagnostic::error(codes::DUPLICATE_ARGUMENT, a.span, format!("`{again}` is given twice"));
+                    self.report(d);
+                }
                 (Some("over"), Some(a)) if spec.over => match self.axis_set(&a.value) {
                     Some(set) => call.over = Some((set, a.value.span)),
                     None => ok = false,
@@ -161,22 +179,46 @@ impl<'a> Elab<'a> {
                         Given::Flowing(v, s) => (v, s),
                     };
                     match call.args.get_mut(slot) {
+                        Some(Some(_)) => {
+                            ok = false;
+                            let d = Diagnostic::error(
+                                codes::DUPLICATE_ARGUMENT,
+                                value.1,
+                                format!("`{}` is given twice", spec.params[slot]),
+                            );
+                            self.report(d);
+                        }
                         Some(place) => *place = Some(value),
                         None => {
                             ok = false;
                             let n = spec.params.len();
-                            let d = Diagnostic::error(codes::TOO_MANY_ARGUMENTS, value.1, format!("`{}` takes {n} argument{}", spec.name, if n == 1 { "" } else { "s" }));
+                            let d = Diagnostic::error(
+                                codes::TOO_MANY_ARGUMENTS,
+                                value.1,
+                                format!("`{}` takes {n} argument{}", spec.name, if n == 1 { "" } else { "s" }),
+                            );
                             let d = d.label("this one is too many");
                             self.report(if spec.over { d.help("an axis is given by name: `over = …`") } else { d });
                         }
                     }
                 }
             }
+            seen.extend(label);
         }
-        let missing: Vec<String> =
-            spec.params.iter().zip(&call.args).take(spec.least).filter(|(_, a)| a.is_none()).map(|(p, _)| format!("`{p}`")).collect();
+        let missing: Vec<String> = spec
+            .params
+            .iter()
+            .zip(&call.args)
+            .take(spec.least)
+            .filter(|(_, a)| a.is_none())
+            .map(|(p, _)| format!("`{p}`"))
+            .collect();
         if !missing.is_empty() {
-            let d = Diagnostic::error(codes::MISSING_ARGUMENT, span, format!("`{}` also needs {}", spec.name, missing.join(" and ")));
+            let d = Diagnostic::error(
+                codes::MISSING_ARGUMENT,
+                span,
+                format!("`{}` also needs {}", spec.name, missing.join(" and ")),
+            );
             self.report(d);
             return None;
         }
@@ -185,7 +227,11 @@ impl<'a> Elab<'a> {
 
     fn unknown_argument(&mut self, spec: &'static Primitive, name: Option<&Name>) {
         let Some(name) = name else { return };
-        let d = Diagnostic::error(codes::UNKNOWN_ARGUMENT, name.span, format!("`{}` has no argument `{}`", spec.name, name.text));
+        let d = Diagnostic::error(
+            codes::UNKNOWN_ARGUMENT,
+            name.span,
+            format!("`{}` has no argument `{}`", spec.name, name.text),
+        );
         let known = spec.params.iter().copied().chain(spec.over.then_some("over")).chain(spec.keep.then_some("keep"));
         let d = super::suggest::suggest(d, name, known);
         self.report(d);
@@ -198,7 +244,11 @@ impl<'a> Elab<'a> {
             args.push(match arg {
                 Given::Written(a) => {
                     if let Some(name) = &a.name {
-                        let d = Diagnostic::error(codes::UNKNOWN_ARGUMENT, name.span, format!("the arguments of `{}` have no names", op.name));
+                        let d = Diagnostic::error(
+                            codes::UNKNOWN_ARGUMENT,
+                            name.span,
+                            format!("the arguments of `{}` have no names", op.name),
+                        );
                         return self.fail(d);
                     }
                     (self.expr(&a.value), a.value.span)
@@ -213,7 +263,11 @@ impl<'a> Elab<'a> {
             && args.len() != n
         {
             let code = if args.len() < n { codes::MISSING_ARGUMENT } else { codes::TOO_MANY_ARGUMENTS };
-            let d = Diagnostic::error(code, span, format!("`{}` takes {n} argument{}, not {}", op.name, if n == 1 { "" } else { "s" }, args.len()));
+            let d = Diagnostic::error(
+                code,
+                span,
+                format!("`{}` takes {n} argument{}, not {}", op.name, if n == 1 { "" } else { "s" }, args.len()),
+            );
             return self.fail(d.note(op.doc));
         }
         if std::ptr::eq(op, &raw const logic::SELECT)
@@ -239,6 +293,32 @@ impl<'a> Elab<'a> {
             return Value::Num(if first { x.clone() } else { y.clone() });
         }
         self.elementwise(op, vec![a, b], span)
+    }
+
+    /// `grad(y, x)`: the gradient of the number y by x, a value that y is made of.
+    fn grad(&mut self, call: &Call<'a>) -> Value<'a> {
+        let ((y, at_y), (x, at_x)) = (call.arg(0), call.arg(1));
+        let (Value::Tensor(y), Value::Tensor(x)) = (&y, &x) else {
+            let (wrong, at) = if matches!(y, Value::Tensor(_)) { (x, at_x) } else { (y, at_y) };
+            return self.wrong_kind(&wrong, at, "a value of the step");
+        };
+        if y.rank() != 0 || !y.dtype.is_float() || !x.dtype.is_float() {
+            let d = Diagnostic::error(codes::NOT_SCALAR, at_y, "a gradient is taken of one float by floats");
+            return self.fail(d.label(format!("this is {}", y.show())));
+        }
+        self.here(call.span);
+        let handle = self.b.clone();
+        match crate::autodiff::gradient(&handle, handle.val(y.node), &[x.node]) {
+            Ok(grads) => {
+                let grad = grads.first().copied().flatten().unwrap_or_else(|| handle.val(x.node).splat(0.0));
+                Value::Tensor(super::value::Tensor { node: grad.value, ..x.clone() })
+            }
+            Err(no) => {
+                let d =
+                    Diagnostic::error(codes::NOT_DIFFERENTIABLE, call.span, format!("`{}` has no derivative", no.op));
+                self.fail(d.note(no.reason))
+            }
+        }
     }
 
     fn stop_gradient(&mut self, call: &Call<'a>) -> Value<'a> {

@@ -26,12 +26,31 @@ impl<'a> Elab<'a> {
         for (name, size) in &pattern.with {
             given.push((&name.text, self.size_of(size)?));
         }
+        for (name, _) in &pattern.with {
+            let used = pattern
+                .from
+                .iter()
+                .any(|g| matches!(g, Group::Many(names) if names.iter().any(|n| n.text == name.text)));
+            if !used {
+                let d = Diagnostic::error(
+                    codes::UNKNOWN_NAME,
+                    name.span,
+                    format!("no group on the left has a part `{}`", name.text),
+                );
+                self.report(d);
+                return None;
+            }
+        }
         // Elementary axes by name; those of `..` have none.
         let mut parts: Vec<(Option<&'a str>, Axis)> = vec![];
         let rests = pattern.from.iter().filter(|g| matches!(g, Group::Rest)).count();
         let fixed = pattern.from.len() - rests;
         if rests > 1 || fixed > t.rank() || (rests == 0 && fixed != t.rank()) {
-            let d = Diagnostic::error(codes::WRONG_RANK, at, format!("the pattern takes {fixed} axes, and this has {}", t.rank()));
+            let d = Diagnostic::error(
+                codes::WRONG_RANK,
+                at,
+                format!("the pattern takes {fixed} axes, and this has {}", t.rank()),
+            );
             self.report(d.label(format!("this is {}", t.show())));
             return None;
         }
@@ -49,7 +68,11 @@ impl<'a> Elab<'a> {
                 Group::Many(names) => parts.extend(self.apart(&t.axes[axis], names, &given)?),
                 Group::Unit(at) => {
                     if !t.axes[axis].size.is_one() {
-                        let d = Diagnostic::error(codes::SHAPE_MISMATCH, *at, format!("1 stands for an axis of {}", t.axes[axis].size));
+                        let d = Diagnostic::error(
+                            codes::SHAPE_MISMATCH,
+                            *at,
+                            format!("1 stands for an axis of {}", t.axes[axis].size),
+                        );
                         self.report(d);
                         return None;
                     }
@@ -59,7 +82,11 @@ impl<'a> Elab<'a> {
         }
         for (i, (name, _)) in parts.iter().enumerate() {
             if name.is_some() && parts[..i].iter().any(|p| p.0 == *name) {
-                self.report(Diagnostic::error(codes::DUPLICATE_NAME, span, format!("`{}` stands twice on the left", name.unwrap_or(""))));
+                self.report(Diagnostic::error(
+                    codes::DUPLICATE_NAME,
+                    span,
+                    format!("`{}` stands twice on the left", name.unwrap_or("")),
+                ));
                 return None;
             }
         }
@@ -81,7 +108,8 @@ impl<'a> Elab<'a> {
                 Group::Many(names) => {
                     let places: Option<Vec<usize>> = names.iter().map(|n| self.part(&parts, n)).collect();
                     let places = places?;
-                    let Some(size) = places.iter().try_fold(Dim::constant(1), |n, &i| n.checked_mul(&parts[i].1.size)) else {
+                    let Some(size) = places.iter().try_fold(Dim::constant(1), |n, &i| n.checked_mul(&parts[i].1.size))
+                    else {
                         self.report(Diagnostic::error(codes::TOO_LARGE, span, "the joined size leaves 64 bits"));
                         return None;
                     };
@@ -94,7 +122,11 @@ impl<'a> Elab<'a> {
             }
         }
         if let Some((_, (name, _))) = parts.iter().enumerate().find(|(i, _)| !perm.contains(i)) {
-            let d = Diagnostic::error(codes::SHAPE_MISMATCH, span, format!("`{}` is missing on the right", name.unwrap_or("..")));
+            let d = Diagnostic::error(
+                codes::SHAPE_MISMATCH,
+                span,
+                format!("`{}` is missing on the right", name.unwrap_or("..")),
+            );
             self.report(d.help("rearranging keeps every element; reduce or index an axis to drop it"));
             return None;
         }
@@ -112,7 +144,11 @@ impl<'a> Elab<'a> {
     fn part(&mut self, parts: &[(Option<&'a str>, Axis)], name: &'a Name) -> Option<usize> {
         let place = parts.iter().position(|p| p.0 == Some(&name.text));
         if place.is_none() {
-            let d = Diagnostic::error(codes::UNKNOWN_NAME, name.span, format!("`{}` does not stand on the left", name.text));
+            let d = Diagnostic::error(
+                codes::UNKNOWN_NAME,
+                name.span,
+                format!("`{}` does not stand on the left", name.text),
+            );
             let d = super::suggest::suggest(d, name, parts.iter().filter_map(|p| p.0));
             self.report(d);
         }
@@ -120,7 +156,12 @@ impl<'a> Elab<'a> {
     }
 
     /// Takes one axis apart into named ones, of which at most one has no size of its own.
-    fn apart(&mut self, axis: &Axis, names: &'a [Name], given: &[(&'a str, Dim)]) -> Option<Vec<(Option<&'a str>, Axis)>> {
+    fn apart(
+        &mut self,
+        axis: &Axis,
+        names: &'a [Name],
+        given: &[(&'a str, Dim)],
+    ) -> Option<Vec<(Option<&'a str>, Axis)>> {
         let span = names.first().map(|n| n.span).zip(names.last().map(|n| n.span)).map(|(a, b)| a.to(b))?;
         let mut known = Dim::constant(1);
         let mut open: Vec<&Name> = vec![];
@@ -139,20 +180,29 @@ impl<'a> Elab<'a> {
             [_] => match known.as_constant().and_then(|k| axis.size.div_exact(k)) {
                 Some(rest) => rest,
                 None => {
-                    let d = Diagnostic::error(codes::NOT_WHOLE, span, format!("{} does not divide by {known}", axis.size));
+                    let d =
+                        Diagnostic::error(codes::NOT_WHOLE, span, format!("{} does not divide by {known}", axis.size));
                     self.report(super::signature::explain_axes(d, std::iter::once(axis)));
                     return None;
                 }
             },
             [] => {
-                let d = Diagnostic::error(codes::SHAPE_MISMATCH, span, format!("the parts make {known}, and the axis is {}", axis.size));
+                let d = Diagnostic::error(
+                    codes::SHAPE_MISMATCH,
+                    span,
+                    format!("the parts make {known}, and the axis is {}", axis.size),
+                );
                 self.report(super::signature::explain_axes(d, std::iter::once(axis)));
                 return None;
             }
             [first, second, ..] => {
-                let d = Diagnostic::error(codes::UNDETERMINED_SIZE, second.span, format!("the size of `{}` is not given", second.text))
-                    .origin(Role::Dim, first.span, format!("nor is that of `{}`", first.text))
-                    .help(format!("give it: `with {} = …`", second.text));
+                let d = Diagnostic::error(
+                    codes::UNDETERMINED_SIZE,
+                    second.span,
+                    format!("the size of `{}` is not given", second.text),
+                )
+                .origin(Role::Dim, first.span, format!("nor is that of `{}`", first.text))
+                .help(format!("give it: `with {} = …`", second.text));
                 self.report(d);
                 return None;
             }

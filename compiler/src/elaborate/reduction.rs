@@ -8,12 +8,17 @@ use super::value::{Axis, AxisSet, From, Tensor, Value};
 use crate::ir::attrs::{Attrs, Contract, Slot};
 use crate::ir::dim::Dim;
 use crate::ir::types::{DType, TensorType};
+use crate::ops::logic::LT;
 use crate::ops::movement::CONCAT;
 use crate::ops::reduce::ARGMAX;
-use crate::ops::source::{COUNTER, IOTA, NORMAL, UNIFORM};
+use crate::ops::source::{COUNTER, IOTA, NORMAL, SIZE, UNIFORM};
+use crate::ops::unary::FLOOR;
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
+
+/// 2^24: a single-precision number holds whole numbers up to here.
+const TOP_BITS: f64 = 16_777_216.0;
 
 impl<'a> Elab<'a> {
     /// A tensor argument.
@@ -43,7 +48,8 @@ impl<'a> Elab<'a> {
         None
     }
 
-    /// `sum`, `max`, `min` over axes (all unless said), `argmax` over one (the last unless said).
+    /// `sum`, `mean`, `max`, `min` over axes (all unless said), `argmax` over one (the last unless said). A mean is the sum
+    /// divided by the number of elements.
     pub(super) fn reduction(&mut self, name: &str, call: &Call<'a>) -> Value<'a> {
         let Some(t) = self.float_tensor(call.arg(0)) else { return Value::Invalid };
         let all = AxisSet::Rest { before: 0, after: 0 };
@@ -63,16 +69,36 @@ impl<'a> Elab<'a> {
         let x = handle.val(t.node);
         let reduced = match name {
             "sum" => x.sum(&places),
+            "mean" => {
+                let count = places.iter().try_fold(Dim::constant(1), |n, &i| n.checked_mul(&t.axes[i].size));
+                let Some(count) = count else {
+                    return self.fail(Diagnostic::error(
+                        codes::TOO_LARGE,
+                        call.span,
+                        "the number of elements leaves 64 bits",
+                    ));
+                };
+                let total = x.sum(&places);
+                let ty = total.ty();
+                let n = handle.add(&SIZE, Attrs::Size(ty.dtype, count), &[]);
+                total / n.broadcast(ty.shape, vec![])
+            }
             "max" => x.maximum(&places),
             _ => -((-x).maximum(&places)),
         };
         let (node, axes) = if call.keep {
-            let axes: Vec<Axis> = t
-                .axes
-                .iter()
-                .enumerate()
-                .map(|(i, a)| if places.contains(&i) { Axis { stretch: true, ..Axis::of(Dim::constant(1)) } } else { a.clone() })
-                .collect();
+            let axes: Vec<Axis> =
+                t.axes
+                    .iter()
+                    .enumerate()
+                    .map(|(i, a)| {
+                        if places.contains(&i) {
+                            Axis { stretch: true, ..Axis::of(Dim::constant(1)) }
+                        } else {
+                            a.clone()
+                        }
+                    })
+                    .collect();
             (reduced.reshape(axes.iter().map(|a| a.size.clone()).collect()).value, axes)
         } else {
             let kept = t.axes.iter().enumerate().filter(|(i, _)| !places.contains(i)).map(|(_, a)| a.clone());
@@ -106,8 +132,12 @@ impl<'a> Elab<'a> {
         let (at_a, at_b) = (a.1, b.1);
         let (Some(x), Some(y)) = (self.float_tensor(a), self.float_tensor(b)) else { return Value::Invalid };
         let ranks = |t: &Tensor, at: Span, what: &str, least: usize| {
-            Diagnostic::error(codes::WRONG_RANK, at, format!("the {what} side of `@` needs at least {least} ax{}s", if least == 1 { "i" } else { "e" }))
-                .label(format!("this is {}", t.show()))
+            Diagnostic::error(
+                codes::WRONG_RANK,
+                at,
+                format!("the {what} side of `@` needs at least {least} ax{}s", if least == 1 { "i" } else { "e" }),
+            )
+            .label(format!("this is {}", t.show()))
         };
         if x.rank() == 0 {
             return self.fail(ranks(&x, at_a, "left", 1));
@@ -118,11 +148,20 @@ impl<'a> Elab<'a> {
         let n_batch = y.rank() - 2;
         if n_batch > 0 && x.rank() != y.rank() {
             let d = Diagnostic::error(codes::WRONG_RANK, span, format!("{} and {} do not align", x.show(), y.show()));
-            return self.fail(d.help("a batched product needs as many axes on both sides; `dot(a, b, over = k)` aligns axes by name"));
+            return self.fail(d.help(
+                "a batched product needs as many axes on both sides; `dot(a, b, over = k)` aligns axes by name",
+            ));
         }
         let pairs: Vec<(usize, usize)> = (0..n_batch).map(|i| (i, i)).collect();
         let rule = Contract { batch: pairs, sum: vec![(x.rank() - 1, y.rank() - 2)] };
-        self.product(&x, &y, rule, (at_a, at_b), span, "`@` joins the last axis of the left with the second to last of the right")
+        self.product(
+            &x,
+            &y,
+            rule,
+            (at_a, at_b),
+            span,
+            "`@` joins the last axis of the left with the second to last of the right",
+        )
     }
 
     /// `dot(a, b, over = k)`: sums k; the other common names align.
@@ -131,16 +170,22 @@ impl<'a> Elab<'a> {
         let (at_a, at_b) = (a.1, b.1);
         let (Some(x), Some(y)) = (self.float_tensor(a), self.float_tensor(b)) else { return Value::Invalid };
         let Some((set, at)) = call.over.clone() else {
-            return self.fail(Diagnostic::error(codes::MISSING_ARGUMENT, call.span, "`dot` needs the axis that it sums").help("write `over = NAME`"));
+            return self.fail(
+                Diagnostic::error(codes::MISSING_ARGUMENT, call.span, "`dot` needs the axis that it sums")
+                    .help("write `over = NAME`"),
+            );
         };
-        let (Some(sum_a), Some(sum_b)) = (self.resolve(&x, &set, at), self.resolve(&y, &set, at)) else { return Value::Invalid };
+        let (Some(sum_a), Some(sum_b)) = (self.resolve(&x, &set, at), self.resolve(&y, &set, at)) else {
+            return Value::Invalid;
+        };
         if sum_a.len() != sum_b.len() {
             return self.fail(Diagnostic::error(codes::SHAPE_MISMATCH, at, "the two sides have different axes to sum"));
         }
         let sum: Vec<(usize, usize)> = match &set {
             // By name: the order in which they are listed.
             AxisSet::Names(names) => {
-                let pairs: Option<Vec<_>> = names.iter().map(|n| Some((self.place(&x, n, at)?, self.place(&y, n, at)?))).collect();
+                let pairs: Option<Vec<_>> =
+                    names.iter().map(|n| Some((self.place(&x, n, at)?, self.place(&y, n, at)?))).collect();
                 match pairs {
                     Some(pairs) => pairs,
                     None => return Value::Invalid,
@@ -158,10 +203,25 @@ impl<'a> Elab<'a> {
                 (!sum.iter().any(|p| p.1 == j)).then_some((i, j))
             })
             .collect();
-        self.product(&x, &y, Contract { batch, sum }, (at_a, at_b), call.span, "the summed and the common axes must agree")
+        self.product(
+            &x,
+            &y,
+            Contract { batch, sum },
+            (at_a, at_b),
+            call.span,
+            "the summed and the common axes must agree",
+        )
     }
 
-    fn product(&mut self, x: &Tensor, y: &Tensor, rule: Contract, at: (Span, Span), span: Span, law: &str) -> Value<'a> {
+    fn product(
+        &mut self,
+        x: &Tensor,
+        y: &Tensor,
+        rule: Contract,
+        at: (Span, Span),
+        span: Span,
+        law: &str,
+    ) -> Value<'a> {
         for &(i, j) in rule.batch.iter().chain(&rule.sum) {
             let (a, b) = (&x.axes[i], &y.axes[j]);
             if agree(a, b) {
@@ -199,15 +259,22 @@ impl<'a> Elab<'a> {
         let Some(axis) = self.resolve_one(&first, &set, over_at) else { return Value::Invalid };
         let mut axes = first.axes.clone();
         for t in &tensors[1..] {
-            let fits = t.rank() == first.rank() && t.axes.iter().zip(&axes).enumerate().all(|(i, (a, b))| i == axis || agree(a, b));
+            let fits = t.rank() == first.rank()
+                && t.axes.iter().zip(&axes).enumerate().all(|(i, (a, b))| i == axis || agree(a, b));
             if !fits {
-                let d = Diagnostic::error(codes::SHAPE_MISMATCH, at, format!("{} does not lie next to {}", t.show(), first.show()))
-                    .note("all axes but the joined one must agree");
+                let d = Diagnostic::error(
+                    codes::SHAPE_MISMATCH,
+                    at,
+                    format!("{} does not lie next to {}", t.show(), first.show()),
+                )
+                .note("all axes but the joined one must agree");
                 return self.fail(explain_axes(d, t.axes.iter().chain(&first.axes)));
             }
             match axes[axis].size.checked_add(&t.axes[axis].size) {
                 Some(size) => axes[axis] = Axis { name: axes[axis].name.clone(), ..Axis::of(size) },
-                None => return self.fail(Diagnostic::error(codes::TOO_LARGE, call.span, "the joined size leaves 64 bits")),
+                None => {
+                    return self.fail(Diagnostic::error(codes::TOO_LARGE, call.span, "the joined size leaves 64 bits"));
+                }
             }
         }
         axes[axis].from = Some(From { span: call.span, text: format!("{} is joined here", axes[axis].size) });
@@ -228,7 +295,8 @@ impl<'a> Elab<'a> {
         let size = t.axes[axis].size.clone();
         let part = size.as_constant().filter(|s| s % n as i64 == 0).map(|s| s / n as i64);
         let Some(part) = part else {
-            let d = Diagnostic::error(codes::NOT_WHOLE, call.span, format!("{size} does not split into {n} equal parts"));
+            let d =
+                Diagnostic::error(codes::NOT_WHOLE, call.span, format!("{size} does not split into {n} equal parts"));
             return self.fail(explain_axes(d, std::iter::once(&t.axes[axis])));
         };
         self.here(call.span);
@@ -236,7 +304,11 @@ impl<'a> Elab<'a> {
         let parts = (0..n).map(|i| {
             let node = handle.val(t.node).slice(axis, i * part as usize, Dim::constant(part)).value;
             let mut axes = t.axes.clone();
-            axes[axis] = Axis { size: Dim::constant(part), name: if n == 1 { axes[axis].name.clone() } else { None }, ..axes[axis].clone() };
+            axes[axis] = Axis {
+                size: Dim::constant(part),
+                name: if n == 1 { axes[axis].name.clone() } else { None },
+                ..axes[axis].clone()
+            };
             Value::Tensor(Tensor { node, axes, ..t.clone() })
         });
         Value::Tuple(parts.collect())
@@ -246,7 +318,8 @@ impl<'a> Elab<'a> {
     pub(super) fn flatten(&mut self, call: &Call<'a>) -> Value<'a> {
         let Some(t) = self.tensor(call.arg(0)) else { return Value::Invalid };
         if t.rank() < 2 {
-            let d = Diagnostic::error(codes::WRONG_RANK, call.span, "there is nothing to flatten").label(format!("this is {}", t.show()));
+            let d = Diagnostic::error(codes::WRONG_RANK, call.span, "there is nothing to flatten")
+                .label(format!("this is {}", t.show()));
             return self.fail(d);
         }
         let Some(size) = t.axes[1..].iter().try_fold(Dim::constant(1), |n, a| n.checked_mul(&a.size)) else {
@@ -278,7 +351,13 @@ impl<'a> Elab<'a> {
         self.here(call.span);
         let handle = self.b.clone();
         let node = handle.add(&IOTA, Attrs::Iota(size.clone()), &[]).value;
-        Value::Tensor(Tensor { node, dtype: DType::I32, axes: vec![Axis::of(size.clone())], classes: Some(size), scalar: false })
+        Value::Tensor(Tensor {
+            node,
+            dtype: DType::I32,
+            axes: vec![Axis::of(size.clone())],
+            classes: Some(size),
+            scalar: false,
+        })
     }
 
     /// Floats of whole numbers, bytes or masks.
@@ -325,22 +404,46 @@ impl<'a> Elab<'a> {
         Some(axes)
     }
 
-    /// A keyed draw: the key is the seed, the purpose, the path, the place in the body and the step.
+    /// A keyed draw. In single precision a uniform number has the top 24 bits of the one in double precision, so that it
+    /// stays below 1; a normal one is the double rounded.
     pub(super) fn draw(&mut self, name: &str, call: &Call<'a>) -> Value<'a> {
         let Some(axes) = self.shape_argument(call.arg(0)) else { return Value::Invalid };
+        let row = if name == "random_uniform" { &UNIFORM } else { &NORMAL };
+        let handle = self.b.clone();
+        let mut drawn = handle.val(self.drawn(row, &axes, call.span));
+        if name == "random_uniform" && self.float == DType::F32 {
+            drawn = (drawn * TOP_BITS).unary(&FLOOR) / TOP_BITS;
+        }
+        let node = drawn.cast(self.float).value;
+        Value::Tensor(Tensor { node, dtype: self.float, axes, classes: None, scalar: false })
+    }
+
+    /// `random_mask(shape, share)`: holds with probability `share`. Whole numbers below 2^24 are compared, so that both
+    /// precisions draw the same mask.
+    pub(super) fn draw_mask(&mut self, call: &Call<'a>) -> Value<'a> {
+        let Some(axes) = self.shape_argument(call.arg(0)) else { return Value::Invalid };
+        let (share, at) = call.arg(1);
+        let Some(share) = self.scalar_node(&share, at) else { return Value::Invalid };
+        let handle = self.b.clone();
+        let drawn = (handle.val(self.drawn(&UNIFORM, &axes, call.span)) * TOP_BITS).unary(&FLOOR);
+        let limit = (handle.val(share.node) * TOP_BITS).broadcast(drawn.ty().shape, vec![]);
+        let node = drawn.compare(&LT, limit).value;
+        Value::Tensor(Tensor { node, dtype: DType::Bool, axes, classes: None, scalar: false })
+    }
+
+    /// A draw in double precision. Its key is the seed, the purpose, the path, its number among the draws of that path, and
+    /// the step.
+    fn drawn(&mut self, row: crate::ir::op::Op, axes: &[Axis], span: Span) -> crate::ir::graph::Value {
         let path = self.frame().path.clone();
         let draw = self.draws.entry(path.clone()).or_insert(0);
         *draw += 1;
         let key = format!("{} {path} {draw}", self.mode.purpose());
         let stream = self.stream(key);
-        self.here(call.span);
+        self.here(span);
         let handle = self.b.clone();
         let counter = |slot| handle.add(&COUNTER, Attrs::Slot(slot, Box::new(TensorType::scalar(DType::I64))), &[]);
         let shape = axes.iter().map(|a| a.size.clone()).collect();
-        let row = if name == "random_uniform" { &UNIFORM } else { &NORMAL };
-        let drawn = handle.add(row, Attrs::Random { stream, shape }, &[counter(Slot::Seed), counter(Slot::Step)]);
-        let node = drawn.cast(self.float).value;
-        Value::Tensor(Tensor { node, dtype: self.float, axes, classes: None, scalar: false })
+        handle.add(row, Attrs::Random { stream, shape }, &[counter(Slot::Seed), counter(Slot::Step)]).value
     }
 
     /// The stream of a key: its FNV-1a hash, moved on where another key has it.

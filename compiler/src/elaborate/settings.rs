@@ -35,7 +35,11 @@ impl<'a> Elab<'a> {
                     self.report(d);
                 }
                 _ => {
-                    let d = Diagnostic::error(codes::UNKNOWN_SETTING, name.span, format!("a file has no setting `{}`", name.text));
+                    let d = Diagnostic::error(
+                        codes::UNKNOWN_SETTING,
+                        name.span,
+                        format!("a file has no setting `{}`", name.text),
+                    );
                     let d = super::suggest::suggest(d, name, SETTINGS.into_iter());
                     self.report(d.note("settings of a file: precision"));
                 }
@@ -49,7 +53,10 @@ impl<'a> Elab<'a> {
         let mut known: Vec<&Name> = vec![];
         let own: Vec<(&'a str, Item<'a>)> = items.own(items.main).collect();
         for (_, item) in &own {
-            let Item::Option(name, default) = item else { continue };
+            let Item::Option(name, default, range) = item else { continue };
+            if let Some(range) = range {
+                self.unsupported(range.span, "a range for a search");
+            }
             known.push(name);
             self.usage.declare(name, "option");
             let value = self.constant_expr(items.main, default);
@@ -96,10 +103,16 @@ impl<'a> Elab<'a> {
             Value::Bool(_) => (text.parse::<bool>().ok().map(Value::Bool), "`true` or `false`"),
             Value::Text(_) => (Some(Value::Text(text.to_owned())), "a text"),
             Value::Invalid => return Value::Invalid,
-            other => (None, if matches!(other, Value::List(_)) { "a list, which the shell cannot set" } else { "a value" }),
+            other => {
+                (None, if matches!(other, Value::List(_)) { "a list, which the shell cannot set" } else { "a value" })
+            }
         };
         value.unwrap_or_else(|| {
-            let d = Diagnostic::error(codes::BAD_OPTION, name.span, format!("`--set {}={text}`: {wanted} is needed", name.text));
+            let d = Diagnostic::error(
+                codes::BAD_OPTION,
+                name.span,
+                format!("`--set {}={text}`: {wanted} is needed", name.text),
+            );
             self.fail(d.label("the option is declared here"))
         })
     }
@@ -111,13 +124,17 @@ impl<'a> Elab<'a> {
         Some(match item {
             Item::Def(def) => Value::Def(def),
             Item::Const(name, value) => self.constant_item(name, value),
-            Item::Option(name, value) => match self.constants.get(&name.span).cloned() {
+            Item::Option(name, value, _) => match self.constants.get(&name.span).cloned() {
                 Some(known) => known.unwrap_or(Value::Invalid),
                 // An option of a used file has its default.
                 None => self.constant_item(name, value),
             },
             Item::Data(data, _) => {
-                let d = Diagnostic::error(codes::WRONG_KIND, data.span, format!("the data block `{}` is no value", data.text));
+                let d = Diagnostic::error(
+                    codes::WRONG_KIND,
+                    data.span,
+                    format!("the data block `{}` is no value", data.text),
+                );
                 self.fail(d.help(format!("its fields are: `{}.field`", data.text)))
             }
             Item::Invalid(_) => Value::Invalid,
@@ -128,7 +145,11 @@ impl<'a> Elab<'a> {
         match self.constants.get(&name.span).cloned() {
             Some(Some(known)) => return known,
             Some(None) => {
-                let d = Diagnostic::error(codes::RECURSION, name.span, format!("the constant `{}` depends on itself", name.text));
+                let d = Diagnostic::error(
+                    codes::RECURSION,
+                    name.span,
+                    format!("the constant `{}` depends on itself", name.text),
+                );
                 return self.fail(d);
             }
             None => {}
@@ -147,7 +168,8 @@ impl<'a> Elab<'a> {
         self.frames.pop();
         match value {
             Value::Tensor(t) => {
-                let d = Diagnostic::error(codes::NOT_CONSTANT, e.span, "a constant must be known before the program runs");
+                let d =
+                    Diagnostic::error(codes::NOT_CONSTANT, e.span, "a constant must be known before the program runs");
                 self.fail(d.label(format!("this is {}", Value::Tensor(t).kind())))
             }
             other => other,

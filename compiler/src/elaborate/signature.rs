@@ -41,7 +41,13 @@ impl<'a> Elab<'a> {
 
     /// Matches a value with a type: its axes take the names of the pattern. `None` after a mistake, which is reported at the
     /// value.
-    pub(super) fn bind_type(&mut self, ty: &'a TypeExpr, value: Value<'a>, span: Span, name: &str) -> Option<Value<'a>> {
+    pub(super) fn bind_type(
+        &mut self,
+        ty: &'a TypeExpr,
+        value: Value<'a>,
+        span: Span,
+        name: &str,
+    ) -> Option<Value<'a>> {
         let (element, dims) = match &ty.kind {
             TypeKind::Tensor { element, dims } => (element.as_ref(), dims.as_slice()),
             TypeKind::Scalar(element) if element.name.text == "index" => (Some(element), [].as_slice()),
@@ -52,11 +58,16 @@ impl<'a> Elab<'a> {
                     return None;
                 };
                 if values.len() != types.len() {
-                    let d = Diagnostic::error(codes::WRONG_TYPE, span, format!("{} values are needed, not {}", types.len(), values.len()));
+                    let d = Diagnostic::error(
+                        codes::WRONG_TYPE,
+                        span,
+                        format!("{} values are needed, not {}", types.len(), values.len()),
+                    );
                     self.report(d);
                     return None;
                 }
-                let bound: Option<Vec<_>> = types.iter().zip(values).map(|(t, v)| self.bind_type(t, v, span, name)).collect();
+                let bound: Option<Vec<_>> =
+                    types.iter().zip(values).map(|(t, v)| self.bind_type(t, v, span, name)).collect();
                 return bound.map(Value::Tuple);
             }
         };
@@ -91,7 +102,8 @@ impl<'a> Elab<'a> {
             "index" => tensor.dtype == DType::I32,
             _ => {
                 let e = element?;
-                let d = Diagnostic::error(codes::UNKNOWN_NAME, e.name.span, format!("there is no element type `{word}`"));
+                let d =
+                    Diagnostic::error(codes::UNKNOWN_NAME, e.name.span, format!("there is no element type `{word}`"));
                 let d = super::suggest::suggest(d, &e.name, ["index", "bool", "int", "float"].into_iter());
                 self.report(d);
                 return None;
@@ -139,7 +151,11 @@ impl<'a> Elab<'a> {
         if size == axis.size {
             return Some(());
         }
-        let d = Diagnostic::error(codes::SHAPE_MISMATCH, span, format!("`{name}` has {} {what}, and {size} are needed", axis.size));
+        let d = Diagnostic::error(
+            codes::SHAPE_MISMATCH,
+            span,
+            format!("`{name}` has {} {what}, and {size} are needed", axis.size),
+        );
         let d = d.label(format!("{} {what} here", axis.size));
         let d = self.explain_size(d, e, &size);
         self.report(d);
@@ -153,7 +169,14 @@ impl<'a> Elab<'a> {
     }
 
     /// Matches axes with a pattern.
-    fn bind_dims(&mut self, dims: &'a [Dim], axes: &[Axis], span: Span, name: &str, pattern: Span) -> Option<Vec<Axis>> {
+    fn bind_dims(
+        &mut self,
+        dims: &'a [Dim],
+        axes: &[Axis],
+        span: Span,
+        name: &str,
+        pattern: Span,
+    ) -> Option<Vec<Axis>> {
         let lengths = self.lengths(dims, axes, span, name, pattern)?;
         let mut out = Vec::with_capacity(axes.len());
         let mut at = 0;
@@ -179,13 +202,12 @@ impl<'a> Elab<'a> {
         let mut lengths: Vec<Option<usize>> = vec![];
         for dim in dims {
             lengths.push(match &dim.kind {
-                DimKind::Rest(group) => {
-                    self.frame().rests.get(&group.as_ref().map(|g| g.text.clone())).map(Vec::len)
-                }
+                DimKind::Rest(group) => self.frame().rests.get(&group.as_ref().map(|g| g.text.clone())).map(Vec::len),
                 _ => Some(1),
             });
         }
-        if let [first, _] = dims.iter().enumerate().filter(|(i, _)| lengths[*i].is_none()).map(|(i, _)| i).collect::<Vec<_>>()[..]
+        if let [first, _] =
+            dims.iter().enumerate().filter(|(i, _)| lengths[*i].is_none()).map(|(i, _)| i).collect::<Vec<_>>()[..]
             && let Some(DimKind::Name(k)) = dims.get(first + 1).map(|d| &d.kind)
             && let Some(set) = self.frame().axis_args.get(&k.text).cloned()
         {
@@ -204,8 +226,14 @@ impl<'a> Elab<'a> {
             0 => known == axes.len(),
             1 => known <= axes.len(),
             _ => {
-                let d = Diagnostic::error(codes::UNDETERMINED_SIZE, pattern, "two `..` of unknown length stand in one shape");
-                self.report(d.help("an axis argument between them decides: `fn f(x: [..a, k, ..b], over k: axis = last)`"));
+                let d = Diagnostic::error(
+                    codes::UNDETERMINED_SIZE,
+                    pattern,
+                    "two `..` of unknown length stand in one shape",
+                );
+                self.report(
+                    d.help("an axis argument between them decides: `fn f(x: [..a, k, ..b], over k: axis = last)`"),
+                );
                 return None;
             }
         };
@@ -216,12 +244,20 @@ impl<'a> Elab<'a> {
         let d = Diagnostic::error(codes::WRONG_RANK, span, format!("`{name}` must have {wanted}, not {}", axes.len()))
             .label(format!("this is {}", show_axes(axes)))
             .origin(Role::Declaration, pattern, "the shape is declared here");
-        let d = if axes.len() > known && open == 0 { d.help("`flatten` makes one axis of all after the first") } else { d };
+        let d =
+            if axes.len() > known && open == 0 { d.help("`flatten` makes one axis of all after the first") } else { d };
         self.report(explain_axes(d, axes.iter()));
         None
     }
 
-    fn bind_rest(&mut self, group: Option<String>, taken: &[Axis], span: Span, name: &str, at: Span) -> Option<Vec<Axis>> {
+    fn bind_rest(
+        &mut self,
+        group: Option<String>,
+        taken: &[Axis],
+        span: Span,
+        name: &str,
+        at: Span,
+    ) -> Option<Vec<Axis>> {
         let Some(bound) = self.frame().rests.get(&group).cloned() else {
             self.frame().rests.insert(group, taken.to_vec());
             return Some(taken.to_vec());
@@ -230,9 +266,13 @@ impl<'a> Elab<'a> {
         if agree {
             return Some(bound.iter().zip(taken).map(|(a, b)| merge(a, b)).collect());
         }
-        let d = Diagnostic::error(codes::SHAPE_MISMATCH, span, format!("`{name}` does not have the axes of what came before it"))
-            .label(format!("{} here, {} before", show_axes(taken), show_axes(&bound)))
-            .origin(Role::Declaration, at, "`..` stands for the same axes everywhere in a signature");
+        let d = Diagnostic::error(
+            codes::SHAPE_MISMATCH,
+            span,
+            format!("`{name}` does not have the axes of what came before it"),
+        )
+        .label(format!("{} here, {} before", show_axes(taken), show_axes(&bound)))
+        .origin(Role::Declaration, at, "`..` stands for the same axes everywhere in a signature");
         let d = if taken.len() == bound.len() + 1 && taken.last().is_some_and(|a| a.size.is_one()) {
             d.help("drop the axis of size 1: index it, as in `x[.., 0]`")
         } else if bound.len() == taken.len() + 1 && bound.last().is_some_and(|a| a.size.is_one()) {
@@ -269,7 +309,12 @@ impl<'a> Elab<'a> {
                     };
                     return self.sized(axis, wanted, self.origin_of(&n.text).unwrap_or(n.span), axes, span, name);
                 }
-                let bound = BoundAxis { size: axis.size.clone(), span: n.span, outer: Some(axis.name.clone()), from: axis.from.clone() };
+                let bound = BoundAxis {
+                    size: axis.size.clone(),
+                    span: n.span,
+                    outer: Some(axis.name.clone()),
+                    from: axis.from.clone(),
+                };
                 self.usage.declare(n, "axis name");
                 // An axis name may stand for a place only.
                 self.usage.mark(n.span);
@@ -310,9 +355,13 @@ impl<'a> Elab<'a> {
         if axis.size == wanted {
             return Some(axis.clone());
         }
-        let d = Diagnostic::error(codes::SHAPE_MISMATCH, span, format!("`{name}` has {} where {wanted} is needed", axis.size))
-            .label(format!("this is {}", show_axes(axes)))
-            .origin(Role::Dim, from, format!("{wanted} is needed here"));
+        let d = Diagnostic::error(
+            codes::SHAPE_MISMATCH,
+            span,
+            format!("`{name}` has {} where {wanted} is needed", axis.size),
+        )
+        .label(format!("this is {}", show_axes(axes)))
+        .origin(Role::Dim, from, format!("{wanted} is needed here"));
         let d = explain_axes(d, std::iter::once(axis));
         self.report(d);
         None
@@ -322,12 +371,24 @@ impl<'a> Elab<'a> {
         let d = if bound.size == axis.size {
             let here = axis.name.as_ref().map_or("an unnamed axis".to_owned(), |n| format!("`{}`", n.text));
             let there = bound.outer.clone().flatten().map_or("another".to_owned(), |n| format!("`{}`", n.text));
-            Diagnostic::error(codes::AXIS_MISMATCH, span, format!("`{dim}` stands for the axis {there}, and `{name}` has {here} in its place"))
-                .note("axes with different names are different things, even where their sizes are equal")
+            Diagnostic::error(
+                codes::AXIS_MISMATCH,
+                span,
+                format!("`{dim}` stands for the axis {there}, and `{name}` has {here} in its place"),
+            )
+            .note("axes with different names are different things, even where their sizes are equal")
         } else {
-            Diagnostic::error(codes::SHAPE_MISMATCH, span, format!("`{dim}` is {}, but `{name}` has {} in its place", bound.size, axis.size))
+            Diagnostic::error(
+                codes::SHAPE_MISMATCH,
+                span,
+                format!("`{dim}` is {}, but `{name}` has {} in its place", bound.size, axis.size),
+            )
         };
-        let d = d.label(format!("this is {}", show_axes(axes))).origin(Role::Dim, bound.span, format!("`{dim}` is bound here"));
+        let d = d.label(format!("this is {}", show_axes(axes))).origin(
+            Role::Dim,
+            bound.span,
+            format!("`{dim}` is bound here"),
+        );
         let d = explain_axes(d, std::iter::once(axis));
         let d = match &bound.from {
             Some(from) => d.origin(Role::Dim, from.span, from.text.clone()),
@@ -358,7 +419,8 @@ impl<'a> Elab<'a> {
             value => {
                 let n = self.int(&value, e.span, "a size")?;
                 if !(0..=i64::from(i32::MAX)).contains(&n) {
-                    let d = Diagnostic::error(codes::OUT_OF_RANGE, e.span, format!("{n} is no size")).label("sizes lie in 0 to 2147483647");
+                    let d = Diagnostic::error(codes::OUT_OF_RANGE, e.span, format!("{n} is no size"))
+                        .label("sizes lie in 0 to 2147483647");
                     self.report(d);
                     return None;
                 }
@@ -386,7 +448,8 @@ impl<'a> Elab<'a> {
                     match self.frame().rests.get(&group).cloned() {
                         Some(rest) => axes.extend(rest),
                         None => {
-                            let d = Diagnostic::error(codes::UNDETERMINED_SIZE, dim.span, "`..` stands for nothing here");
+                            let d =
+                                Diagnostic::error(codes::UNDETERMINED_SIZE, dim.span, "`..` stands for nothing here");
                             self.report(d);
                             return None;
                         }
@@ -411,7 +474,8 @@ impl<'a> Elab<'a> {
                 }
                 DimKind::Size(e) => (self.size_of(e)?, None, e.span),
             };
-            let from = (!self.items.is_library(at.source)).then(|| From { span: at, text: format!("{size} comes from here") });
+            let from =
+                (!self.items.is_library(at.source)).then(|| From { span: at, text: format!("{size} comes from here") });
             let name = name.map(|n| self.axis_name(&n));
             axes.push(Axis { size, name, from, stretch: false });
         }
@@ -463,9 +527,13 @@ impl<'a> Elab<'a> {
             Value::Tuple(values) => Value::Tuple(values.into_iter().map(|v| self.outward(v, at)).collect()),
             Value::Tensor(mut t) => {
                 if t.axes.iter().any(|a| a.stretch) {
-                    let d = Diagnostic::error(codes::STRETCH_ESCAPES, at, "an axis made by `new` or `keep` may not be returned")
-                        .label(format!("this is {}", t.show()))
-                        .help("let it meet another tensor first, or drop it");
+                    let d = Diagnostic::error(
+                        codes::STRETCH_ESCAPES,
+                        at,
+                        "an axis made by `new` or `keep` may not be returned",
+                    )
+                    .label(format!("this is {}", t.show()))
+                    .help("let it meet another tensor first, or drop it");
                     return self.fail(d);
                 }
                 let frame = self.frame();
@@ -490,7 +558,11 @@ pub(super) fn agree(a: &Axis, b: &Axis) -> bool {
 
 /// The axis that two agreeing ones are.
 pub(super) fn merge(a: &Axis, b: &Axis) -> Axis {
-    Axis { name: a.name.clone().or_else(|| b.name.clone()), from: a.from.clone().or_else(|| b.from.clone()), ..a.clone() }
+    Axis {
+        name: a.name.clone().or_else(|| b.name.clone()),
+        from: a.from.clone().or_else(|| b.from.clone()),
+        ..a.clone()
+    }
 }
 
 /// Adds where the sizes of axes come from.

@@ -25,6 +25,8 @@ pub(super) struct Loss {
 #[derive(Default)]
 pub(super) struct Lines {
     pub(super) losses: Vec<Loss>,
+    /// Whether a loss line stands in the block, even one with a mistake.
+    pub(super) tried: bool,
     pub(super) figures: Vec<Figure>,
     /// Parameters that some line optimises, with the line.
     pub(super) optimized: Vec<(u32, Span)>,
@@ -40,6 +42,9 @@ impl<'a> Elab<'a> {
         let (lines, step) = self.graph(Mode::Train, |this| Some(this.train_lines(block, &data, steps)))?;
         let (evaluated, evaluate) = self.graph(Mode::Evaluate, |this| Some(this.train_lines(block, &data, steps)))?;
         if lines.losses.is_empty() {
+            if lines.tried {
+                return None;
+            }
             let d = Diagnostic::error(codes::MISSING_SETTING, block.span, "the `train` block has no loss");
             self.report(d.help("add `loss = …`, one number that is to become small"));
             return None;
@@ -87,7 +92,11 @@ impl<'a> Elab<'a> {
             let count = match name.text.as_str() {
                 "batch" | "epochs" => self.count_setting(value, &format!("`{}`", name.text), 1),
                 _ => {
-                    let d = Diagnostic::error(codes::UNKNOWN_SETTING, name.span, format!("a train block has no setting `{}`", name.text));
+                    let d = Diagnostic::error(
+                        codes::UNKNOWN_SETTING,
+                        name.span,
+                        format!("a train block has no setting `{}`", name.text),
+                    );
                     let d = super::suggest::suggest(d, name, SETTINGS.into_iter());
                     self.report(d.note("settings of a train block: batch, epochs"));
                     None
@@ -101,7 +110,11 @@ impl<'a> Elab<'a> {
                 (Some(n), _) => Some(n),
                 (None, Some((_, n))) => *n,
                 (None, None) => {
-                    let d = Diagnostic::error(codes::MISSING_SETTING, block.span, format!("the `train` block does not set `{what}`"));
+                    let d = Diagnostic::error(
+                        codes::MISSING_SETTING,
+                        block.span,
+                        format!("the `train` block does not set `{what}`"),
+                    );
                     this.report(d.help(format!("add `{what}: …`")));
                     None
                 }
@@ -141,6 +154,7 @@ impl<'a> Elab<'a> {
             }
             StmtKind::Setting { .. } | StmtKind::Keep { .. } | StmtKind::Stop { .. } => {}
             StmtKind::Invalid(names) => {
+                lines.tried = true;
                 for name in names {
                     self.bind(name, Value::Invalid, name.span);
                     self.usage.mark(name.span);
@@ -160,15 +174,22 @@ impl<'a> Elab<'a> {
             }
             _ => {
                 let d = Diagnostic::error(codes::MISPLACED, stmt.span, "this line has no meaning in a `train` block");
-                self.report(d.note("a train block has settings, bindings, losses, metrics, optimize lines, `keep` and `stop`"));
+                self.report(
+                    d.note("a train block has settings, bindings, losses, metrics, optimize lines, `keep` and `stop`"),
+                );
             }
         }
     }
 
     fn loss_line(&mut self, name: Option<&'a Name>, value: &'a Expr, span: Span, lines: &mut Lines) {
+        lines.tried = true;
         let text = name.map_or("loss", |n| n.text.as_str());
         if let Some(first) = lines.losses.iter().find(|l| l.name == text) {
-            let d = Diagnostic::error(codes::DUPLICATE_NAME, name.map_or(span, |n| n.span), format!("there are two losses `{text}`"));
+            let d = Diagnostic::error(
+                codes::DUPLICATE_NAME,
+                name.map_or(span, |n| n.span),
+                format!("there are two losses `{text}`"),
+            );
             let d = d.origin(Role::Previous, first.span, "the first is here").help("name them: `loss d = …`");
             self.report(d);
             return;
@@ -182,7 +203,8 @@ impl<'a> Elab<'a> {
             }
         };
         if t.rank() != 0 || !t.dtype.is_float() {
-            let d = Diagnostic::error(codes::NOT_SCALAR, value.span, "a loss must be one number").label(format!("this is {}", t.show()));
+            let d = Diagnostic::error(codes::NOT_SCALAR, value.span, "a loss must be one number")
+                .label(format!("this is {}", t.show()));
             self.report(super::signature::explain_axes(d.help("take its mean: `mean(…)`"), t.axes.iter()));
             return;
         }
@@ -253,7 +275,8 @@ impl<'a> Elab<'a> {
         let shape: Option<Vec<usize>> = t.ty().sizes();
         let fits = t.dtype.is_float() && (t.rank() == 0 || (stateful && t.rank() <= 2 && shape.is_some()));
         if !fits {
-            let d = Diagnostic::error(codes::NOT_SCALAR, value.span, "a metric must be one number").label(format!("this is {}", t.show()));
+            let d = Diagnostic::error(codes::NOT_SCALAR, value.span, "a metric must be one number")
+                .label(format!("this is {}", t.show()));
             self.report(d.note("a metric with state may also give a table, as `confusion` does"));
             return;
         }
@@ -328,17 +351,32 @@ impl<'a> Elab<'a> {
             "train" => Part::Train,
             "valid" => Part::Valid,
             _ => {
-                let d = Diagnostic::error(codes::UNKNOWN_NAME, part.span, format!("there are no rows called `{}`", part.text));
+                let d = Diagnostic::error(
+                    codes::UNKNOWN_NAME,
+                    part.span,
+                    format!("there are no rows called `{}`", part.text),
+                );
                 let d = super::suggest::suggest(d, part, parts.into_iter());
-                let d = if part.text == "test" { d.note("the test rows decide nothing: they are used once, at the end") } else { d };
+                let d = if part.text == "test" {
+                    d.note("the test rows decide nothing: they are used once, at the end")
+                } else {
+                    d
+                };
                 self.report(d);
                 return None;
             }
         };
-        match figures.iter().find(|f| f.name == figure.text && f.shape.is_empty() && (rows == Part::Valid || f.in_training)) {
+        match figures
+            .iter()
+            .find(|f| f.name == figure.text && f.shape.is_empty() && (rows == Part::Valid || f.in_training))
+        {
             Some(f) => Some(Watch { part: rows, figure: f.name.clone(), higher, span }),
             None => {
-                let d = Diagnostic::error(codes::UNKNOWN_NAME, figure.span, format!("no figure is called `{}`", figure.text));
+                let d = Diagnostic::error(
+                    codes::UNKNOWN_NAME,
+                    figure.span,
+                    format!("no figure is called `{}`", figure.text),
+                );
                 let d = super::suggest::suggest(d, figure, figures.iter().map(|f| f.name.as_str()));
                 let names: Vec<&str> = figures.iter().map(|f| f.name.as_str()).collect();
                 self.report(d.note(format!("figures of this block: {}", names.join(", "))));

@@ -150,7 +150,7 @@ impl<'b> VjpArgs<'_, 'b> {
 }
 
 /// How an operation becomes code. Fusion and code generation match on this, never on names.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy)]
 pub enum Lower {
     /// A fused loop runs the scalar meaning.
     Elementwise,

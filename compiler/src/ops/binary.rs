@@ -68,7 +68,10 @@ pub static DIV: OpDef = OpDef {
         "div",
         "a / b",
         |s| s.args[0] / s.args[1],
-        Reference::Function { value: |x| x[0] / x[1], slope: |x, i| if i == 0 { 1.0 / x[1] } else { -x[0] / (x[1] * x[1]) } },
+        Reference::Function {
+            value: |x| x[0] / x[1],
+            slope: |x, i| if i == 0 { 1.0 / x[1] } else { -x[0] / (x[1] * x[1]) },
+        },
         Vjp::Rule(|n| vec![Some(n.ct() / n.args[1]), Some(-(n.ct() * n.out() / n.args[1]))]),
         DIVISOR,
     )

@@ -130,7 +130,12 @@ fn product<T: Copy + Default + std::ops::Add<Output = T>>(
 }
 
 /// One element: blocks of `split`, each a chain from zero, added in order inside segments, segments by the tree.
-fn chain<T: Copy + Default + std::ops::Add<Output = T>>(x: &[T], y: &[T], split: KSplit, fma: &impl Fn(T, T, T) -> T) -> T {
+fn chain<T: Copy + Default + std::ops::Add<Output = T>>(
+    x: &[T],
+    y: &[T],
+    split: KSplit,
+    fma: &impl Fn(T, T, T) -> T,
+) -> T {
     let (zero, k) = (T::default(), x.len());
     let block = |j: usize| split.elements(k, j).fold(zero, |sum, i| fma(x[i], y[i], sum));
     let segment = |s: usize| split.segment(k, s).map(block).reduce(|sum, next| sum + next).unwrap_or(zero);

@@ -9,12 +9,7 @@ use crate::prog::Ty;
 const PAIR: &[Domain] = &[Domain::Float(-2.0, 2.0), Domain::Float(-2.0, 2.0)];
 const MASKS: &[Domain] = &[Domain::Bool, Domain::Bool];
 
-const fn compare(
-    name: &'static str,
-    doc: &'static str,
-    meaning: ScalarFn,
-    value: fn(&[f64]) -> f64,
-) -> OpDef {
+const fn compare(name: &'static str, doc: &'static str, meaning: ScalarFn, value: fn(&[f64]) -> f64) -> OpDef {
     OpDef {
         name,
         doc,
@@ -66,8 +61,7 @@ pub static GT: OpDef = compare("gt", "a > b", |s| s.args[0].gt(s.args[1]), |x| t
 pub static GE: OpDef = compare("ge", "a >= b", |s| s.args[0].ge(s.args[1]), |x| truth(x[0] >= x[1]));
 
 /// Both.
-pub static AND: OpDef =
-    logic("and", "a and b", 2, |s| s.args[0].and(s.args[1]), |x| truth(x[0] != 0.0 && x[1] != 0.0));
+pub static AND: OpDef = logic("and", "a and b", 2, |s| s.args[0].and(s.args[1]), |x| truth(x[0] != 0.0 && x[1] != 0.0));
 /// Either.
 pub static OR: OpDef = logic("or", "a or b", 2, |s| s.args[0].or(s.args[1]), |x| truth(x[0] != 0.0 || x[1] != 0.0));
 /// The opposite.

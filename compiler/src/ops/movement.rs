@@ -111,7 +111,9 @@ pub static BROADCAST: OpDef = OpDef {
         for &m in map {
             spread[m] = shape[m];
         }
-        vec![map_array!(args[0], a => refill(&spread, a).broadcast(IxDyn(&shape)).expect("sizes are 1 or equal").to_owned())]
+        vec![
+            map_array!(args[0], a => refill(&spread, a).broadcast(IxDyn(&shape)).expect("sizes are 1 or equal").to_owned()),
+        ]
     }),
     reference: LINEAR,
     vjp: Vjp::Rule(|n| {
@@ -319,4 +321,3 @@ pub static STOP_GRADIENT: OpDef = OpDef {
 
 /// The rows of this family.
 pub(super) const ROWS: &[&OpDef] = &[&RESHAPE, &PERMUTE, &BROADCAST, &SLICE, &PAD, &REVERSE, &CONCAT, &STOP_GRADIENT];
-

@@ -83,21 +83,19 @@ const fn slot(name: &'static str, doc: &'static str, infer: crate::ir::op::Infer
 }
 
 /// A field of the batch or a state; its type is the attribute's.
-pub static READ: OpDef = slot("read", "a tensor that the runtime holds: a field of the batch or a state", |_, attrs| {
-    match attrs {
+pub static READ: OpDef =
+    slot("read", "a tensor that the runtime holds: a field of the batch or a state", |_, attrs| match attrs {
         Attrs::Slot(_, ty) => Ok(vec![(**ty).clone()]),
         _ => Err(wrong_attrs()),
-    }
-});
+    });
 
 /// The seed or the step.
-pub static COUNTER: OpDef = slot("counter", "a whole number that the runtime counts: the seed, the steps taken", |_, attrs| {
-    match attrs {
+pub static COUNTER: OpDef =
+    slot("counter", "a whole number that the runtime counts: the seed, the steps taken", |_, attrs| match attrs {
         Attrs::Slot(Slot::Seed | Slot::Step, ty) if **ty == TensorType::scalar(DType::I64) => Ok(vec![(**ty).clone()]),
         Attrs::Slot(..) => Err(InferError::new("a counter is one i64")),
         _ => Err(wrong_attrs()),
-    }
-});
+    });
 
 /// 0, 1, … n − 1.
 pub static IOTA: OpDef = OpDef {
@@ -139,7 +137,8 @@ const fn draw(name: &'static str, doc: &'static str, meaning: crate::ir::op::Sca
 pub static UNIFORM: OpDef = draw("random_uniform", "a keyed draw from [0, 1)", |s| random::uniform(&random_key(s)));
 
 /// Standard normal, by Box and Muller; operands are the seed and the step.
-pub static NORMAL: OpDef = draw("random_normal", "a keyed draw from the standard normal", |s| random::normal(&random_key(s)));
+pub static NORMAL: OpDef =
+    draw("random_normal", "a keyed draw from the standard normal", |s| random::normal(&random_key(s)));
 
 /// The counter of one draw: seed, step, the site's stream and the row-major number of the element.
 fn random_key<'p>(s: &crate::ir::op::ScalarArgs<'_, 'p>) -> random::Key<'p> {

@@ -21,7 +21,11 @@ pub(super) static RULES: &[Rule] = &[
         apply: over_power_of_two,
     },
     Rule { name: "same-branches", contract: "where(c, x, x) becomes x", apply: same_branches },
-    Rule { name: "known-condition", contract: "where(true, x, y) becomes x, where(false, x, y) y", apply: known_condition },
+    Rule {
+        name: "known-condition",
+        contract: "where(true, x, y) becomes x, where(false, x, y) y",
+        apply: known_condition,
+    },
     Rule { name: "cast-to-itself", contract: "x at the type it has is x", apply: cast_to_itself },
     Rule {
         name: "cast-and-back",

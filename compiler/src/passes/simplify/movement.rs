@@ -19,7 +19,11 @@ pub(super) static RULES: &[Rule] = &[
         contract: "stop_gradient(x) becomes x: gradients are taken before passes run",
         apply: gradient_taken,
     },
-    Rule { name: "moved-constant", contract: "a movement of a splat constant is a splat constant", apply: moved_constant },
+    Rule {
+        name: "moved-constant",
+        contract: "a movement of a splat constant is a splat constant",
+        apply: moved_constant,
+    },
     Rule { name: "reshape-twice", contract: "a reshape of a reshape is one reshape", apply: reshape_twice },
     Rule { name: "permute-twice", contract: "a permutation of a permutation is one permutation", apply: permute_twice },
     Rule { name: "broadcast-twice", contract: "a broadcast of a broadcast is one broadcast", apply: broadcast_twice },
