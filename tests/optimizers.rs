@@ -4,6 +4,8 @@
 //! The files are not part of the repository. They are looked for in the folder that `NNC_GOLDEN` names, else in
 //! `../shared/golden`, under `optim/NAME.N.safetensors` with the metadata `kwargs`; without them there is nothing to compare.
 
+#![expect(clippy::print_stdout, reason = "the figures are part of what the test shows")]
+
 use nnc_runtime::checkpoint::{self, Checkpoint, TensorView};
 use nnc_runtime::dtype::element_as_f64;
 use std::collections::BTreeMap;

@@ -1,6 +1,8 @@
 //! Training compared number by number: with PyTorch's double-precision trajectories (made by
 //! `golden/make_trajectories.py`), and with itself across engines and thread counts, where the bits must be equal.
 
+#![expect(clippy::print_stdout, reason = "the figures are part of what the test shows")]
+
 use nnc_runtime::checkpoint::{self, Checkpoint, TensorView};
 use nnc_runtime::dtype::{DType, element_as_f64};
 use std::collections::BTreeMap;

@@ -157,10 +157,10 @@ impl<'a> Elab<'a> {
             return None;
         }
         let i = self.int(&value, e.span, "an index")?;
-        self.from_end(axis, i, e.span, false)
+        self.counted(axis, i, e.span, false)
     }
 
-    fn from_end(&mut self, axis: &Axis, i: i64, span: Span, end: bool) -> Option<usize> {
+    fn counted(&mut self, axis: &Axis, i: i64, span: Span, end: bool) -> Option<usize> {
         let size = axis.size.as_constant();
         let place = match (i < 0, size) {
             (false, _) => Some(i),
@@ -199,7 +199,7 @@ impl<'a> Elab<'a> {
             Some(e) => {
                 let value = this.expr(e);
                 let i = this.int(&value, e.span, "the end of a range")?;
-                this.from_end(axis, i, e.span, true)
+                this.counted(axis, i, e.span, true)
             }
             None => default.and_then(|d| usize::try_from(d).ok()),
         };

@@ -124,7 +124,7 @@ impl<'a> Elab<'a> {
             "split" => self.split(&call),
             "flatten" => self.flatten(&call),
             "indices" => self.indices(&call),
-            "float" => self.to_float(&call),
+            "float" => self.float_call(&call),
             "stop_gradient" => self.stop_gradient(&call),
             "random_uniform" | "random_normal" => self.draw(name, &call),
             "random_mask" => self.draw_mask(&call),
@@ -277,10 +277,8 @@ impl<'a> Elab<'a> {
         }
         let numbers: Option<Vec<super::num::Num>> =
             args.iter().map(|(v, _)| if let Value::Num(n) = v { Some(n.clone()) } else { None }).collect();
-        if let Some(numbers) = numbers {
-            if let Some(n) = exact(op, &numbers).or_else(|| self.fold(op, &numbers)) {
-                return Value::Num(n);
-            }
+        if let Some(n) = numbers.and_then(|numbers| exact(op, &numbers).or_else(|| self.fold(op, &numbers))) {
+            return Value::Num(n);
         }
         self.elementwise(op, args, span)
     }

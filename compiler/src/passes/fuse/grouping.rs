@@ -153,7 +153,7 @@ impl Grouping<'_> {
                 Class::Elementwise => self.elementwise(id),
                 Class::Reduce => self.reduction(id, node),
                 Class::Whole => {
-                    if node.op.lower == Lower::Contract {
+                    if matches!(node.op.lower, Lower::Contract) {
                         for v in &node.operands {
                             self.need(v.node);
                         }
@@ -299,7 +299,7 @@ impl Grouping<'_> {
         let shape = self.fusion.shapes[operand.0 as usize].clone();
         let leaves = self.fusion.leaves_of(self.graph, id);
         let group = match leaves.as_slice() {
-            [leaf] if self.join && leaf.same_element && node.op.lower != Lower::Reduce(Reducer::ArgMax) => {
+            [leaf] if self.join && leaf.same_element && !matches!(node.op.lower, Lower::Reduce(Reducer::ArgMax)) => {
                 self.fusion.group_of[leaf.root.0 as usize].filter(|&g| {
                     let group = &self.fusion.groups[g];
                     let first = group.reduced.is_none() || group.reduced.as_ref() == Some(&axes);

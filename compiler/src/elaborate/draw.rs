@@ -1,0 +1,93 @@
+//! Keyed draws, and the fans that scale initial values.
+
+use super::Elab;
+use super::num::Num;
+use super::primitives::Call;
+use super::value::{Axis, Tensor, Value};
+use crate::ir::attrs::{Attrs, Slot};
+use crate::ir::types::{DType, TensorType};
+use crate::ops::logic::LT;
+use crate::ops::source::{COUNTER, NORMAL, UNIFORM};
+use crate::ops::unary::FLOOR;
+use nnc_grammar::span::Span;
+
+/// 2^24: a single-precision number holds whole numbers up to here.
+const TOP_BITS: f64 = 16_777_216.0;
+
+impl<'a> Elab<'a> {
+    /// A keyed draw. In single precision a uniform number has the top 24 bits of the one in double precision, so that it
+    /// stays below 1; a normal one is the double rounded.
+    pub(super) fn draw(&mut self, name: &str, call: &Call<'a>) -> Value<'a> {
+        let Some(axes) = self.shape_argument(call.arg(0)) else { return Value::Invalid };
+        let row = if name == "random_uniform" { &UNIFORM } else { &NORMAL };
+        let handle = self.b.clone();
+        let mut drawn = handle.val(self.drawn(row, &axes, call.span));
+        if name == "random_uniform" && self.float == DType::F32 {
+            drawn = (drawn * TOP_BITS).unary(&FLOOR) / TOP_BITS;
+        }
+        let node = drawn.cast(self.float).value;
+        Value::Tensor(Tensor { node, dtype: self.float, axes, classes: None, scalar: false })
+    }
+
+    /// `random_mask(shape, share)`: holds with probability `share`. Whole numbers below 2^24 are compared, so that both
+    /// precisions draw the same mask.
+    pub(super) fn draw_mask(&mut self, call: &Call<'a>) -> Value<'a> {
+        let Some(axes) = self.shape_argument(call.arg(0)) else { return Value::Invalid };
+        let (share, at) = call.arg(1);
+        let Some(share) = self.scalar_node(&share, at) else { return Value::Invalid };
+        let handle = self.b.clone();
+        let drawn = (handle.val(self.drawn(&UNIFORM, &axes, call.span)) * TOP_BITS).unary(&FLOOR);
+        let limit = (handle.val(share.node) * TOP_BITS).broadcast(drawn.ty().shape, vec![]);
+        let node = drawn.compare(&LT, limit).value;
+        Value::Tensor(Tensor { node, dtype: DType::Bool, axes, classes: None, scalar: false })
+    }
+
+    /// A draw in double precision. Its key is the seed, the purpose, the path, its number among the draws of that path, and
+    /// the step.
+    fn drawn(&mut self, row: crate::ir::op::Op, axes: &[Axis], span: Span) -> crate::ir::graph::Value {
+        let path = self.frame().path.clone();
+        let draw = self.draws.entry(path.clone()).or_insert(0);
+        *draw += 1;
+        let key = format!("{} {path} {draw}", self.mode.purpose());
+        let stream = self.stream(key);
+        self.here(span);
+        let handle = self.b.clone();
+        let counter = |slot| handle.add(&COUNTER, Attrs::Slot(slot, Box::new(TensorType::scalar(DType::I64))), &[]);
+        let shape = axes.iter().map(|a| a.size.clone()).collect();
+        handle.add(row, Attrs::Random { stream, shape }, &[counter(Slot::Seed), counter(Slot::Step)]).value
+    }
+
+    /// The stream of a key: its FNV-1a hash, moved on where another key has it.
+    fn stream(&mut self, key: String) -> u32 {
+        let mut hash: u32 = 0x811c_9dc5;
+        for byte in key.bytes() {
+            hash = (hash ^ u32::from(byte)).wrapping_mul(0x0100_0193);
+        }
+        // The permutations of the rows have the last stream for themselves.
+        while hash == u32::MAX || self.streams.get(&hash).is_some_and(|known| *known != key) {
+            hash = hash.wrapping_add(0x9e37_79b9);
+        }
+        self.streams.insert(hash, key);
+        hash
+    }
+
+    /// How many inputs or outputs a weight of this shape joins: the second to last and the last size, each times the sizes
+    /// before them (the window of a convolution).
+    pub(super) fn fan(&mut self, name: &str, call: &Call<'a>) -> Value<'a> {
+        let (Value::List(sizes), at) = call.arg(0) else {
+            let (value, at) = call.arg(0);
+            return self.wrong_kind(&value, at, "a shape");
+        };
+        let sizes: Option<Vec<usize>> = sizes.iter().map(|s| self.count(s, at, "a size", 0)).collect();
+        let Some(sizes) = sizes else { return Value::Invalid };
+        let n = sizes.len();
+        let window: usize = sizes[..n.saturating_sub(2)].iter().product();
+        let fan = match (n, name) {
+            (0, _) => 1,
+            (1, _) => sizes[0],
+            (_, "fan_in") => window * sizes[n - 2],
+            _ => window * sizes[n - 1],
+        };
+        Value::Num(Num::int(fan as i64))
+    }
+}
