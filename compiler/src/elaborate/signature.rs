@@ -526,7 +526,9 @@ impl<'a> Elab<'a> {
         match value {
             Value::Tuple(values) => Value::Tuple(values.into_iter().map(|v| self.outward(v, at)).collect()),
             Value::Tensor(mut t) => {
-                if t.axes.iter().any(|a| a.stretch) {
+                // One that came in through `..` goes back to where it was made.
+                let came_in = self.frame().rests.values().flatten().any(|a| a.stretch);
+                if t.axes.iter().any(|a| a.stretch) && !came_in {
                     let d = Diagnostic::error(
                         codes::STRETCH_ESCAPES,
                         at,
