@@ -1,4 +1,4 @@
-//! nnc runtime
+//! What runs: kernels, data, the training loop, checkpoints. Knows no syntax tree and no graph, and prints nothing.
 pub mod buffer;
 pub mod checkpoint;
 pub mod data;

@@ -1,3 +1,5 @@
+//! Reports as they look.
+
 use super::*;
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Edit, Fix, Role, Safety};

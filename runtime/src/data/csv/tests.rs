@@ -1,3 +1,5 @@
+//! CSV files, good and bad.
+
 use super::*;
 
 fn with_file<T>(bytes: &[u8], use_it: impl FnOnce(&Path) -> T) -> T {

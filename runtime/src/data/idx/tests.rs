@@ -1,3 +1,5 @@
+//! IDX files, good and bad.
+
 use std::io::Write;
 use std::path::PathBuf;
 

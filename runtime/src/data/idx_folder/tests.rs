@@ -1,3 +1,5 @@
+//! Folders of IDX files, good and bad.
+
 use super::*;
 use crate::data::{Format, Request};
 use crate::dtype::DType;
