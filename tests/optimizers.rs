@@ -51,12 +51,16 @@ fn values(file: &Checkpoint, name: &str) -> Vec<f64> {
     (0..t.data.len() / t.dtype.size()).map(|i| element_as_f64(t.dtype, &t.data, i)).collect()
 }
 
-/// `{'lr': tensor(0.0010), 'betas': (0.9, 0.99)}` as pairs.
+/// `{'lr': tensor(0.0010), 'betas': (0.9, 0.99)}` as pairs. A tensor of one number is in single precision.
 fn keywords(text: &str) -> Vec<(String, String)> {
-    let text = text.trim_matches(['{', '}']).replace("tensor(", "").replace(['(', ')'], "");
-    text.split(", '")
+    let value = |text: &str| match text.strip_prefix("tensor(").and_then(|t| t.strip_suffix(')')?.parse::<f32>().ok()) {
+        Some(single) => f64::from(single).to_string(),
+        None => text.to_owned(),
+    };
+    text.trim_matches(['{', '}'])
+        .split(", '")
         .filter_map(|pair| pair.split_once("':"))
-        .map(|(key, value)| (key.trim_matches(['\'', ' ']).to_owned(), value.trim().to_owned()))
+        .map(|(key, text)| (key.trim_matches(['\'', ' ']).to_owned(), value(text.trim())))
         .collect()
 }
 
