@@ -1,9 +1,8 @@
 //! Arguments: positional and named ones find their parameters, defaults fill the rest, and what must be known now is checked.
 
 use super::Elab;
-use super::scope::Local;
-use super::value::{AxisSet, Bound, Value};
-use nnc_grammar::ast::{Arg, Expr, ExprKind, Name, Param, TypeKind};
+use super::value::{Bound, Value};
+use nnc_grammar::ast::{Arg, Def, Expr, ExprKind, Name, Param, TypeKind};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::{SourceId, Span};
@@ -240,68 +239,12 @@ impl<'a> Elab<'a> {
         };
         self.report(d.origin(Role::Declaration, callee.span, signature));
     }
+}
 
-    /// The axes that an expression names.
-    pub(super) fn axis_set(&mut self, e: &'a Expr) -> Option<AxisSet> {
-        match &e.kind {
-            ExprKind::Rest => Some(self.frame().rest.clone()),
-            ExprKind::AllBut(names) => {
-                let names = names.iter().map(|n| self.known_axis(&n.text, n.span)).collect::<Option<Vec<_>>>();
-                names.map(AxisSet::AllBut)
-            }
-            ExprKind::Name(name) => {
-                let frame = self.frame();
-                match frame.locals.get(name) {
-                    Some(Local { value: Value::Axes(set), span, .. }) => {
-                        let (set, span) = (set.clone(), *span);
-                        self.usage.mark(span);
-                        Some(set)
-                    }
-                    None if name == "last" && !frame.dims.contains_key(name) => Some(AxisSet::Last),
-                    _ => self.known_axis(name, e.span).map(|n| AxisSet::Names(vec![n])),
-                }
-            }
-            ExprKind::List(items) => {
-                let mut names = vec![];
-                for item in items {
-                    match &item.kind {
-                        ExprKind::Name(name) => names.push(self.known_axis(name, item.span)?),
-                        _ => return self.no_axis(item),
-                    }
-                }
-                Some(AxisSet::Names(names))
-            }
-            _ => self.no_axis(e),
-        }
-    }
-
-    fn no_axis(&mut self, e: &'a Expr) -> Option<AxisSet> {
-        let d = Diagnostic::error(codes::WRONG_KIND, e.span, "the name of an axis is needed here");
-        self.report(d.help("write a name, a list of names, `last`, `..` or `all but NAME`"));
-        None
-    }
-
-    /// An axis name that is bound here.
-    fn known_axis(&mut self, name: &str, span: Span) -> Option<super::value::AxisName> {
-        let frame = self.frame();
-        if let Some(bound) = frame.dims.get(name) {
-            let at = bound.span;
-            self.usage.mark(at);
-            return Some(self.axis_name(name));
-        }
-        let mut known: Vec<String> = frame.dims.keys().cloned().collect();
-        known.sort_unstable();
-        let d = Diagnostic::error(codes::UNKNOWN_AXIS, span, format!("no axis is called `{name}` here"));
-        let name = Name { text: name.to_owned(), span };
-        let d = super::suggest::suggest(d, &name, known.iter().map(String::as_str));
-        let d = if d.fixes.is_empty() && !known.is_empty() {
-            d.note(format!("axes named here: {}", known.join(", ")))
-        } else {
-            d
-        };
-        self.report(d);
-        None
-    }
+/// Whether a word is one that a parameter of the definition may be: `if padding == same { … }`.
+pub(super) fn is_choice(def: &Def, word: &str) -> bool {
+    let types = def.settings.iter().chain(&def.inputs).filter_map(|p| p.ty.as_ref());
+    types.into_iter().any(|ty| matches!(&ty.kind, TypeKind::Choice(words) if words.iter().any(|w| w.text == word)))
 }
 
 /// `over = k` reaches the parameter declared `over …`, whatever it is called.

@@ -19,7 +19,7 @@ const LONGEST_CHAIN: i64 = 64;
 impl<'a> Elab<'a> {
     /// `a op b`
     pub(super) fn binary(&mut self, op: BinaryOp, a: Placed<'a>, b: Placed<'a>, span: Span) -> Value<'a> {
-        let (a, b) = ((self.now(a.0), a.1), (self.now(b.0), b.1));
+        let (a, b) = ((self.now(a.0, a.1), a.1), (self.now(b.0, b.1), b.1));
         match (&a.0, &b.0) {
             (Value::Invalid, _) | (_, Value::Invalid) => Value::Invalid,
             (Value::Num(x), Value::Num(y)) => self.constant(op, x, y, span),

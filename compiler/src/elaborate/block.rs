@@ -1,6 +1,7 @@
 //! Statements of definition bodies.
 
 use super::Elab;
+use super::axes::Subject;
 use super::num::Num;
 use super::value::Value;
 use nnc_grammar::ast::{Block, Expr, ExprKind, Stmt, StmtKind, Target};
@@ -119,7 +120,10 @@ impl<'a> Elab<'a> {
         };
         for (target, value) in targets.iter().zip(values) {
             let value = match &target.ty {
-                Some(ty) => self.bind_type(ty, value, e.span, &target.name.text).unwrap_or(Value::Invalid),
+                Some(ty) => {
+                    let what = format!("`{}`", target.name.text);
+                    self.bind_type(ty, value, Subject::value(&what, e.span)).unwrap_or(Value::Invalid)
+                }
                 None => value,
             };
             if matches!(value, Value::Invalid) {

@@ -11,6 +11,8 @@ use std::rc::Rc;
 
 /// Definitions inside definitions beyond this many are taken as endless.
 const DEEPEST: usize = 64;
+/// Applications of definitions beyond this many are refused: they would double at each of a few dozen levels.
+const MOST: usize = 50_000;
 
 impl<'a> Elab<'a> {
     /// `f(a, b)`
@@ -24,7 +26,7 @@ impl<'a> Elab<'a> {
     }
 
     /// `x |> stage as name`
-    pub(super) fn pipe(&mut self, e: &'a Expr, input: &'a Expr, stage: &'a Expr, name: Option<&'a Name>) -> Value<'a> {
+    pub(super) fn pipe(&mut self, input: &'a Expr, stage: &'a Expr, name: Option<&'a Name>) -> Value<'a> {
         let flowing = self.expr(input);
         if let ExprKind::Rearrange(r) = &stage.kind {
             return self.rearrange(flowing, input.span, r, stage.span);
@@ -54,7 +56,7 @@ impl<'a> Elab<'a> {
                 }
             }
         }
-        self.apply_value(value, given, e.span, head.span)
+        self.apply_value(value, given, stage.span, head.span)
     }
 
     fn apply_value(&mut self, value: Value<'a>, given: Vec<Given<'a>>, call: Span, callee: Span) -> Value<'a> {
@@ -108,6 +110,14 @@ impl<'a> Elab<'a> {
     ) -> Value<'a> {
         if self.frames.len() >= DEEPEST {
             return self.endless(def, call);
+        }
+        self.instances += 1;
+        if self.instances > MOST {
+            if self.instances > MOST + 1 {
+                return Value::Invalid;
+            }
+            let d = Diagnostic::error(codes::TOO_LARGE, call, format!("more than {MOST} definitions are applied"));
+            return self.fail(d.note("each application is checked and compiled on its own"));
         }
         self.instantiated.insert(def.name.span);
         let steps = self.steps_of(def);

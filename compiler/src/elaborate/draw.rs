@@ -80,14 +80,12 @@ impl<'a> Elab<'a> {
         };
         let sizes: Option<Vec<usize>> = sizes.iter().map(|s| self.count(s, at, "a size", 0)).collect();
         let Some(sizes) = sizes else { return Value::Invalid };
-        let n = sizes.len();
-        let window: usize = sizes[..n.saturating_sub(2)].iter().product();
-        let fan = match (n, name) {
-            (0, _) => 1,
-            (1, _) => sizes[0],
-            (_, "fan_in") => window * sizes[n - 2],
-            _ => window * sizes[n - 1],
-        };
-        Value::Num(Num::int(fan as i64))
+        // Exact numbers cannot overflow.
+        let product = |sizes: &[usize]| sizes.iter().fold(Num::int(1), |n, &s| n.mul(&Num::int(s as i64)));
+        Value::Num(match (sizes.as_slice(), name) {
+            ([window @ .., inputs, _], "fan_in") => product(window).mul(&Num::int(*inputs as i64)),
+            ([window @ .., _, outputs], _) => product(window).mul(&Num::int(*outputs as i64)),
+            (few, _) => product(few),
+        })
     }
 }

@@ -2,15 +2,29 @@
 
 use super::num::Num;
 use super::value::{AxisSet, Value};
-use super::{Elab, names};
+use super::{Elab, walk};
 use nnc_grammar::ast::{BinaryOp, Block, Expr, ExprKind, Name, UnaryOp};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
 use nnc_grammar::span::Span;
 
+/// Expressions inside expressions, through all definitions being instantiated: what a thread's stack has room for.
+const DEEPEST: usize = 400;
+
 impl<'a> Elab<'a> {
     /// What an expression denotes.
     pub(super) fn expr(&mut self, e: &'a Expr) -> Value<'a> {
+        if self.depth >= DEEPEST {
+            let d = Diagnostic::error(codes::TOO_DEEP, e.span, "expressions and definitions are nested too deeply");
+            return self.fail(d.label(format!("more than {DEEPEST} expressions inside each other")));
+        }
+        self.depth += 1;
+        let value = self.expr_inside(e);
+        self.depth -= 1;
+        value
+    }
+
+    fn expr_inside(&mut self, e: &'a Expr) -> Value<'a> {
         match &e.kind {
             ExprKind::Number(text) => match Num::parse(text) {
                 Ok(n) => Value::Num(n),
@@ -27,7 +41,7 @@ impl<'a> Elab<'a> {
             ExprKind::Index { base, items } => self.index(e, base, items),
             ExprKind::Unary(op, operand) => self.unary(*op, operand, e.span),
             ExprKind::Binary(op, a, b) => self.binary_expr(*op, a, b, e.span),
-            ExprKind::Pipe { input, stage, name } => self.pipe(e, input, stage, name.as_ref()),
+            ExprKind::Pipe { input, stage, name } => self.pipe(input, stage, name.as_ref()),
             ExprKind::If { condition, then, otherwise } => self.conditional(condition, then, otherwise.as_ref()),
             ExprKind::Rearrange(_) => {
                 let what = "`rearrange` needs something to rearrange";
@@ -57,8 +71,11 @@ impl<'a> Elab<'a> {
             }
             return value;
         }
+        if self.frame().def.is_some_and(|def| super::args::is_choice(def, name)) {
+            return Value::Text(name.to_owned());
+        }
         let source = self.frame().source;
-        if let Some(value) = self.item(source, name) {
+        if let Some(value) = self.item(source, name, span) {
             return value;
         }
         match name {
@@ -80,15 +97,7 @@ impl<'a> Elab<'a> {
         let mut known: Vec<String> = frame.locals.keys().chain(frame.dims.keys()).cloned().collect();
         known.extend(items.names(source).map(str::to_owned));
         known.extend(super::primitives::names().map(str::to_owned));
-        let name = Name { text: name.to_owned(), span };
-        let d = Diagnostic::error(codes::UNKNOWN_NAME, span, format!("nothing here is called `{}`", name.text));
-        // Hash maps have no order of their own; the nearest name must not depend on it.
-        known.sort_unstable();
-        let d = super::suggest::suggest(d, &name, known.iter().map(String::as_str));
-        let d = match super::names::foreign(&name.text) {
-            Some(ours) if d.fixes.is_empty() => d.help(format!("other systems call it so; here it is {ours}")),
-            _ => d,
-        };
+        let d = super::names::unknown(name, span, known.iter().map(String::as_str));
         self.fail(d)
     }
 
@@ -98,7 +107,11 @@ impl<'a> Elab<'a> {
         {
             return value;
         }
-        self.unsupported(span, "a value inside a layer or model")
+        match self.expr(base) {
+            Value::Invalid => Value::Invalid,
+            Value::Instance(_) | Value::Def(_) => self.unsupported(span, "a value inside a layer or model"),
+            other => self.wrong_kind(&other, base.span, "a data block, a layer or a model"),
+        }
     }
 
     fn unary(&mut self, op: UnaryOp, operand: &'a Expr, span: Span) -> Value<'a> {
@@ -137,7 +150,7 @@ impl<'a> Elab<'a> {
         let (block, other) = if taken { (Some(then), otherwise) } else { (otherwise, Some(then)) };
         // The other branch may be the only user of a name.
         if let Some(other) = other {
-            names::visit_block(other, &mut |name| {
+            walk::visit_block(other, &mut |name| {
                 self.local(name);
             });
         }

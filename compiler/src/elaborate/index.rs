@@ -72,7 +72,7 @@ impl<'a> Elab<'a> {
                     }
                     IndexItem::Range(name, from, to) => {
                         let axis = self.named_place(t, name)?;
-                        steps[axis] = self.range(&t.axes[axis], axis, from.as_ref(), to.as_ref(), name.span)?;
+                        steps[axis] = self.range(&t.axes[axis], axis, (from.as_ref(), to.as_ref()), name.span)?;
                     }
                     IndexItem::Rest(_) => {}
                     IndexItem::New(at) => {
@@ -146,7 +146,7 @@ impl<'a> Elab<'a> {
             self.usage.mark(bound);
         }
         let wanted = self.axis_name(&name.text);
-        self.place(t, &wanted, name.span)
+        self.place(&t.axes, &wanted, name.span)
     }
 
     /// A constant index of an axis; negative ones count from the end.
@@ -178,7 +178,7 @@ impl<'a> Elab<'a> {
                     format!("places of `{}` are known only when the program runs", axis.size),
                 ),
             };
-            self.report(super::signature::explain_axes(d, std::iter::once(axis)));
+            self.report(super::axes::explain_axes(d, std::iter::once(axis)));
             return None;
         }
         place.and_then(|p| usize::try_from(p).ok())
@@ -188,9 +188,8 @@ impl<'a> Elab<'a> {
         &mut self,
         axis: &Axis,
         place: usize,
-        from: Option<&'a Expr>,
-        to: Option<&'a Expr>,
-        span: Span,
+        (from, to): (Option<&'a Expr>, Option<&'a Expr>),
+        name: Span,
     ) -> Option<Step> {
         if from.is_none() && to.is_none() {
             return Some(Step::Keep(place));
@@ -206,10 +205,11 @@ impl<'a> Elab<'a> {
         let start = end(self, from, Some(0))?;
         let stop = end(self, to, axis.size.as_constant())?;
         if stop < start {
+            let span = from.map_or(name, |e| e.span).to(to.map_or(name, |e| e.span));
             self.report(Diagnostic::error(
                 codes::OUT_OF_RANGE,
                 span,
-                format!("the range {start}..{stop} is empty backwards"),
+                format!("the range {start}..{stop} runs backwards"),
             ));
             return None;
         }

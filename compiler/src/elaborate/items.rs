@@ -1,6 +1,7 @@
 //! What the texts declare at their top level: the file's items, those it takes from other files, and the library's.
 
-use super::Sink;
+use super::library::Library;
+use super::sink::Sink;
 use crate::world::World;
 use nnc_grammar::ast::{Block, Def, Expr, File, ItemKind, Name, Param};
 use nnc_grammar::codes;
@@ -40,7 +41,8 @@ pub(super) struct Predict<'a> {
     pub(super) inputs: &'a [Param],
     pub(super) on: Option<&'a Name>,
     pub(super) body: &'a Block,
-    pub(super) span: Span,
+    /// Its words before the brace.
+    pub(super) head: Span,
 }
 
 /// A `train` block.
@@ -48,14 +50,17 @@ pub(super) struct Train<'a> {
     pub(super) name: Option<&'a Name>,
     pub(super) on: &'a [Name],
     pub(super) body: &'a Block,
-    pub(super) span: Span,
+    /// Its words before the brace.
+    pub(super) head: Span,
 }
 
 /// All items of a compilation.
 pub(super) struct Items<'a> {
     /// By source: the names that its text may use besides the library's.
     by_source: HashMap<SourceId, BTreeMap<&'a str, Item<'a>>>,
+    /// What the texts can reach of the library.
     library: BTreeMap<&'a str, Item<'a>>,
+    library_names: &'a [String],
     library_sources: HashSet<SourceId>,
     /// The main file's settings.
     pub(super) settings: Vec<(&'a Name, &'a Expr)>,
@@ -81,7 +86,7 @@ impl<'a> Items<'a> {
     /// The names visible from a source.
     pub(super) fn names(&self, source: SourceId) -> impl Iterator<Item = &'a str> + '_ {
         let own = self.by_source.get(&source).into_iter().flat_map(|m| m.keys().copied());
-        own.chain(self.library.keys().copied())
+        own.chain(self.library_names.iter().map(String::as_str))
     }
 
     /// The items that a source of the user declares itself.
@@ -100,8 +105,10 @@ impl<'a> Items<'a> {
 pub(super) struct Parsed {
     /// All texts.
     pub(super) sources: Sources,
-    /// The main file first, then used files, then the library.
+    /// The main file first, then used files, then those of the library that they need.
     pub(super) files: Vec<ParsedFile>,
+    /// The names of the library, of the files that are not needed too.
+    pub(super) library_names: Vec<String>,
 }
 
 /// One parsed text.
@@ -114,7 +121,7 @@ pub(super) struct ParsedFile {
     pub(super) uses: Vec<Option<SourceId>>,
 }
 
-/// Parses the main file, every file it uses, and the library.
+/// Parses the main file, every file it uses, and what these need of the library.
 pub(super) fn parse_all(world: &dyn World, library: &[(&str, &str)], file: (&str, &str), sink: &mut Sink) -> Parsed {
     let mut sources = Sources::new();
     let mut files: Vec<ParsedFile> = Vec::new();
@@ -146,13 +153,16 @@ pub(super) fn parse_all(world: &dyn World, library: &[(&str, &str)], file: (&str
         }
         files.push(ParsedFile { file, library: false, uses });
     }
-    for (name, text) in library {
-        let id = sources.add(*name, *text);
+    let library = Library::new(library);
+    let texts = files.iter().filter_map(|f| sources.get(f.file.source)).map(|s| s.text.as_str());
+    for (name, text) in library.needed(texts) {
+        let id = sources.add(name, text);
         let (file, diagnostics) = nnc_grammar::parse::parse(&sources, id);
         sink.extend(diagnostics);
         files.push(ParsedFile { file, library: true, uses: vec![] });
     }
-    Parsed { sources, files }
+    let library_names = library.names().map(str::to_owned).collect();
+    Parsed { sources, files, library_names }
 }
 
 /// Gathers the items of all texts; reports names declared twice.
@@ -162,6 +172,7 @@ pub(super) fn collect<'a>(parsed: &'a Parsed, sink: &mut Sink) -> Items<'a> {
     let mut items = Items {
         by_source: HashMap::new(),
         library: BTreeMap::new(),
+        library_names: &parsed.library_names,
         library_sources: HashSet::new(),
         settings: vec![],
         train: vec![],
@@ -189,7 +200,8 @@ pub(super) fn collect<'a>(parsed: &'a Parsed, sink: &mut Sink) -> Items<'a> {
                 }
                 ItemKind::Train { name, on, body } => {
                     if file.source == main {
-                        items.train.push(Train { name: name.as_ref(), on, body, span: item.span });
+                        let head = head(item.span, "train", on.last());
+                        items.train.push(Train { name: name.as_ref(), on, body, head });
                     } else {
                         sink.push(main_only(item.span, "a `train` block"));
                     }
@@ -197,8 +209,9 @@ pub(super) fn collect<'a>(parsed: &'a Parsed, sink: &mut Sink) -> Items<'a> {
                 }
                 ItemKind::Predict { name, inputs, on, body } => {
                     if file.source == main {
+                        let head = head(item.span, "predict", on.as_ref().or(name.as_ref()));
                         let (name, on) = (name.as_ref(), on.as_ref());
-                        items.predict.push(Predict { name, inputs, on, body, span: item.span });
+                        items.predict.push(Predict { name, inputs, on, body, head });
                     } else {
                         sink.push(main_only(item.span, "a `predict` block"));
                     }
@@ -249,6 +262,12 @@ pub(super) fn collect<'a>(parsed: &'a Parsed, sink: &mut Sink) -> Items<'a> {
         }
     }
     items
+}
+
+/// The words of a block before its brace, the last of them a name if it has one.
+fn head(item: Span, keyword: &str, last: Option<&Name>) -> Span {
+    let word = Span::new(item.source, item.start as usize, item.start as usize + keyword.len());
+    last.map_or(word, |name| word.to(name.span))
 }
 
 /// What a used file may not hold: it gives definitions to the file that is run.

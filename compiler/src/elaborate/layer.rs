@@ -3,9 +3,10 @@
 use super::args::Given;
 use super::call::callee_of;
 use super::value::{Axis, Instance, Tensor, Value};
-use super::{Elab, names};
+use super::{Elab, names, walk};
 use crate::ir::attrs::Slot;
 use crate::ir::types::{DType, TensorType};
+use crate::ops::movement::STOP_GRADIENT;
 use crate::program::{Role as StateRole, State};
 use nnc_grammar::ast::{Def, DefKind, Expr, Name, TypeExpr};
 use nnc_grammar::codes;
@@ -14,6 +15,9 @@ use nnc_grammar::span::Span;
 use std::cell::RefCell;
 use std::collections::HashMap;
 use std::rc::Rc;
+
+/// The most that one parameter or state may take: 16 TiB.
+const MOST_BYTES: i64 = 1 << 44;
 
 impl<'a> Elab<'a> {
     /// `Dense(64)`: a layer with its settings; no parameter exists yet.
@@ -79,7 +83,7 @@ impl<'a> Elab<'a> {
         let mut counts: HashMap<&str, usize> = HashMap::new();
         let mut steps = HashMap::new();
         let (items, source) = (self.items, def.name.span.source);
-        names::visit_constructors(&def.body, &mut |name, span| {
+        walk::visit_constructors(&def.body, &mut |name, span| {
             if let Some(super::items::Item::Def(layer)) = items.lookup(source, name)
                 && layer.kind == DefKind::Layer
             {
@@ -112,8 +116,8 @@ impl<'a> Elab<'a> {
                 Value::Bool(true) => {}
                 Value::Bool(false) => return,
                 other => {
-                    self.wrong_kind(&other, condition.span, "`true` or `false`, known before the program runs");
-                    return;
+                    self.wrong_kind(&other, condition.span, "`true` or `false`, known before the program runs,");
+                    return self.bind(name, Value::Invalid, name.span);
                 }
             }
         }
@@ -158,6 +162,14 @@ impl<'a> Elab<'a> {
             )
             .label(format!("`{}` is known only then", axis.size));
             self.report(d);
+            self.bind(name, Value::Invalid, name.span);
+            return;
+        }
+        let bytes = axes.iter().try_fold(8i64, |n, a| n.checked_mul(a.size.as_constant()?));
+        if bytes.is_none_or(|n| n > MOST_BYTES) {
+            let d =
+                Diagnostic::error(codes::TOO_LARGE, ty.span, format!("`{}` is too large for any memory", name.text));
+            self.report(d.label(format!("this is {}", super::value::show_axes(&axes))));
             self.bind(name, Value::Invalid, name.span);
             return;
         }
@@ -207,8 +219,12 @@ impl<'a> Elab<'a> {
     /// `update m = e`: the state changes here, in program order.
     pub(super) fn update(&mut self, name: &'a Name, value: &'a Expr) {
         let new = self.expr(value);
+        if let Some(Value::Invalid) = self.frame().locals.get(&name.text).map(|l| &l.value) {
+            return;
+        }
         let Some(number) = self.frame().states.get(&name.text).copied() else {
-            let known: Vec<String> = self.frame().states.keys().cloned().collect();
+            let mut known: Vec<String> = self.frame().states.keys().cloned().collect();
+            known.sort_unstable();
             let d =
                 Diagnostic::error(codes::UNKNOWN_NAME, name.span, format!("no state is called `{}` here", name.text));
             let d = super::suggest::suggest(d, name, known.iter().map(String::as_str));
@@ -225,16 +241,23 @@ impl<'a> Elab<'a> {
             self.report(d);
             return;
         }
-        let Some(old) = self.frame().locals.get(&name.text).and_then(|l| match &l.value {
-            Value::Tensor(t) => Some(t.clone()),
-            _ => None,
-        }) else {
-            return;
+        let old = match self.frame().locals.get(&name.text).map(|l| &l.value) {
+            Some(Value::Tensor(t)) => t.clone(),
+            _ => {
+                let headline = format!("the state `{}` ends with the block that declares it", name.text);
+                self.report(Diagnostic::error(codes::UNKNOWN_NAME, name.span, headline));
+                return;
+            }
         };
         let Some(new) = self.fill(&new, value.span, &old.axes, old.dtype) else { return };
         let handle = self.b.clone();
         handle.update(number, handle.val(new.node));
-        let new = Tensor { axes: old.axes, ..new };
+        // What a layer keeps is a constant to every gradient, also after its update.
+        let node = match self.states[number as usize].role {
+            StateRole::Statistic => handle.val(new.node).unary(&STOP_GRADIENT).value,
+            _ => new.node,
+        };
+        let new = Tensor { node, axes: old.axes, ..new };
         self.current.insert(number, new.clone());
         if let Some(local) = self.frame().locals.get_mut(&name.text) {
             local.value = Value::Tensor(new);

@@ -2,9 +2,9 @@
 //! meets any one axis in its place. Nothing else is stretched.
 
 use super::Elab;
+use super::axes::{agree, explain_axes, merge};
 use super::num::Num;
-use super::signature::{agree, explain_axes, merge};
-use super::value::{Axis, Closure, Tensor, Value, show_axes};
+use super::value::{Axis, Closure, Tensor, Value, show_axes, show_axis};
 use crate::ir::attrs::{Attrs, Const};
 use crate::ir::builder::{Builder, Val};
 use crate::ir::dim::Dim;
@@ -43,7 +43,10 @@ impl<'a> Elab<'a> {
 
     /// Brings values to one shape, and those that are not masks to one element type.
     fn meet(&mut self, operands: Vec<Placed<'a>>, span: Span) -> Option<Vec<Tensor>> {
-        let operands: Vec<Placed<'a>> = operands.into_iter().map(|(v, s)| (self.now(v), s)).collect();
+        let operands: Vec<Placed<'a>> = operands.into_iter().map(|(v, s)| (self.now(v, s), s)).collect();
+        if operands.iter().any(|(v, _)| matches!(v, Value::Invalid)) {
+            return None;
+        }
         let dtype = self.common_dtype(&operands, span)?;
         let axes = self.common_axes(&operands, span)?;
         let handle = self.b.clone();
@@ -63,23 +66,19 @@ impl<'a> Elab<'a> {
     }
 
     /// A schedule is the rate it gives at this step.
-    pub(super) fn now(&mut self, value: Value<'a>) -> Value<'a> {
+    pub(super) fn now(&mut self, value: Value<'a>, span: Span) -> Value<'a> {
         match value {
-            Value::Closure(c) if c.def.kind == nnc_grammar::ast::DefKind::Schedule => self.rate_now(&c),
+            Value::Closure(c) if c.def.kind == nnc_grammar::ast::DefKind::Schedule => self.rate_now(&c, span),
             other => other,
         }
     }
 
-    fn rate_now(&mut self, schedule: &Closure<'a>) -> Value<'a> {
+    fn rate_now(&mut self, schedule: &Closure<'a>, span: Span) -> Value<'a> {
         match self.local("t") {
             Some(t) => self.rate_at(schedule, t),
             None => {
-                let d = Diagnostic::error(
-                    codes::MISPLACED,
-                    schedule.def.name.span,
-                    "a schedule has a value only in an optimizer",
-                );
-                self.fail(d)
+                let d = Diagnostic::error(codes::MISPLACED, span, "a schedule has a value only in an optimizer");
+                self.fail(d.label(format!("this is the schedule `{}`", schedule.def.name.text)))
             }
         }
     }
@@ -161,7 +160,7 @@ impl<'a> Elab<'a> {
         } else {
             Diagnostic::error(codes::BROADCAST, span, shapes.join(" meets "))
         };
-        let d = d.label(format!("{} does not meet {}", b.size, a.size));
+        let d = d.label(format!("{} does not meet {}", show_axis(b), show_axis(a)));
         let d =
             d.note("tensors meet by their trailing axes, which must be exactly equal; nothing is stretched silently");
         let d = if a.size.is_one() || b.size.is_one() {
@@ -206,12 +205,19 @@ impl<'a> Elab<'a> {
 
     /// A value as a tensor of exactly these axes and this element type: a scalar fills it.
     pub(super) fn fill(&mut self, value: &Value<'a>, span: Span, axes: &[Axis], dtype: DType) -> Option<Tensor> {
-        let value = self.now(value.clone());
+        let value = self.now(value.clone(), span);
         let handle = self.b.clone();
         self.here(span);
         let mut t = self.materialise(&handle, &value, span, dtype)?;
-        let fits = t.rank() == 0
-            || (t.rank() == axes.len() && t.axes.iter().zip(axes).all(|(a, b)| a.size == b.size && !a.stretch));
+        if t.axes.iter().any(|a| a.stretch) {
+            let d =
+                Diagnostic::error(codes::STRETCH_ESCAPES, span, "an axis made by `new` or `keep` may not be stored");
+            self.report(
+                d.label(format!("this is {}", t.show())).help("leave out `keep`, or drop the axis: `x[.., 0]`"),
+            );
+            return None;
+        }
+        let fits = t.rank() == 0 || (t.rank() == axes.len() && t.axes.iter().zip(axes).all(|(a, b)| a.size == b.size));
         if !fits {
             let d =
                 Diagnostic::error(codes::SHAPE_MISMATCH, span, format!("{} cannot fill {}", t.show(), show_axes(axes)));
@@ -229,7 +235,7 @@ impl<'a> Elab<'a> {
 
     /// A number of the f64 world as a node.
     pub(super) fn scalar_node(&mut self, value: &Value<'a>, span: Span) -> Option<Tensor> {
-        let value = self.now(value.clone());
+        let value = self.now(value.clone(), span);
         let handle = self.b.clone();
         self.here(span);
         let t = self.materialise(&handle, &value, span, DType::F64)?;

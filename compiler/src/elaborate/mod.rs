@@ -12,27 +12,39 @@ mod call;
 mod data;
 mod draw;
 mod expr;
+mod fields;
+mod figures;
+mod functions;
 mod index;
 mod initial;
 mod items;
 mod layer;
+mod library;
 mod meet;
 mod names;
 mod num;
 mod optimize;
+mod pattern;
 mod predict;
 mod primitives;
 mod product;
+mod reach;
 mod rearrange;
 mod reduction;
+mod result;
 mod scope;
+mod select;
 mod settings;
 mod shape;
 mod signature;
+mod sink;
+mod source;
 mod suggest;
 mod table;
 mod train;
 mod value;
+mod walk;
+mod watch;
 
 use crate::ir::builder::Builder;
 use crate::ir::graph::{Graph, SiteId};
@@ -44,6 +56,7 @@ use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::{Sources, Span};
 use scope::{Frame, Usage};
+use sink::Sink;
 use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 use value::{Tensor, Value};
@@ -67,6 +80,7 @@ pub fn check(world: &dyn World, library: &[(&str, &str)], file: (&str, &str), op
     let mut elab = Elab::new(world, &items, &parsed.sources, options, sink);
     let program = elab.program();
     names::check_unused_definitions(&mut elab);
+    elab.check_unused_data();
     // After an error a name may seem unused only because its user was not reached.
     if !elab.has_errors() {
         elab.report_unused();
@@ -74,36 +88,6 @@ pub fn check(world: &dyn World, library: &[(&str, &str)], file: (&str, &str), op
     let diagnostics = elab.sink.finish(&items);
     let program = program.filter(|_| !diagnostics.iter().any(Diagnostic::is_error));
     Checked { sources: parsed.sources, program, diagnostics }
-}
-
-/// Gathers diagnostics; the same mistake seen in several modes is one.
-#[derive(Debug, Default)]
-struct Sink {
-    list: Vec<Diagnostic>,
-}
-
-impl Sink {
-    fn push(&mut self, d: Diagnostic) {
-        let known = |o: &Diagnostic| o.code == d.code && o.primary.span == d.primary.span && o.headline == d.headline;
-        if !self.list.iter().any(known) {
-            self.list.push(d);
-        }
-    }
-
-    fn extend(&mut self, list: Vec<Diagnostic>) {
-        for d in list {
-            self.push(d);
-        }
-    }
-
-    /// The reports, the user's texts first, by place.
-    fn finish(mut self, items: &Items<'_>) -> Vec<Diagnostic> {
-        self.list.sort_by_key(|d| {
-            let span = d.primary.span;
-            (items.is_library(span.source), span, d.severity)
-        });
-        self.list
-    }
 }
 
 /// Which graph is being built.
@@ -161,6 +145,10 @@ struct Elab<'a> {
     data_fields: Vec<(String, String)>,
     frames: Vec<Frame<'a>>,
     scopes: u32,
+    /// How deep the expression being evaluated lies in others, through all definitions.
+    depth: usize,
+    /// Definitions instantiated so far.
+    instances: usize,
     /// Values of constants and options; `None` while one is being evaluated.
     constants: HashMap<Span, Option<Value<'a>>>,
     /// Definitions that have been instantiated.
@@ -196,6 +184,8 @@ impl<'a> Elab<'a> {
             data_fields: vec![],
             frames: vec![],
             scopes: 0,
+            depth: 0,
+            instances: 0,
             constants: HashMap::new(),
             instantiated: HashSet::new(),
             steps: HashMap::new(),
@@ -208,7 +198,7 @@ impl<'a> Elab<'a> {
         self.options();
         let items = self.items;
         if let Some(second) = items.train.get(1) {
-            self.unsupported(second.span, "a second `train` block");
+            self.unsupported(second.head, "a second `train` block");
         }
         if let Some(name) = items.train.first().and_then(|t| t.name) {
             self.unsupported(name.span, "a name of a `train` block");

@@ -1,183 +1,14 @@
-//! Walks over syntax by name: layer constructors of a body, names that a branch uses, and definitions that nothing
-//! instantiates, which are checked for names and arity only.
+//! Names: near and foreign ones, path steps, and definitions that nothing instantiates, which are checked for names and
+//! arguments only.
 
 use super::Elab;
 use super::items::Item;
-use nnc_grammar::ast::{Block, Def, DimKind, Expr, ExprKind, IndexItem, Name, Param, StmtKind, TypeExpr, TypeKind};
+use super::walk::{Seen, walk_block};
+use nnc_grammar::ast::{Def, DimKind, Expr, ExprKind, Name, Param, TypeExpr, TypeKind};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
 use std::collections::HashSet;
-
-/// What a walk sees.
-pub(super) enum Seen<'s> {
-    /// An expression, before its parts.
-    Expr(&'s Expr),
-    /// A name that a statement, pattern or pipe introduces.
-    Binder(&'s Name),
-    /// A type.
-    Type(&'s TypeExpr),
-}
-
-/// Visits every expression, binder and type of a block.
-pub(super) fn walk_block<'s>(block: &'s Block, f: &mut dyn FnMut(Seen<'s>)) {
-    for stmt in &block.stmts {
-        match &stmt.kind {
-            StmtKind::Bind { targets, value, form } => {
-                for target in targets {
-                    f(Seen::Binder(&target.name));
-                    target.ty.iter().for_each(|t| f(Seen::Type(t)));
-                }
-                walk(value, f);
-                form.iter().for_each(|e| walk(e, f));
-            }
-            StmtKind::Param { name, ty, init, condition } => {
-                f(Seen::Binder(name));
-                f(Seen::Type(ty));
-                walk(init, f);
-                condition.iter().for_each(|e| walk(e, f));
-            }
-            StmtKind::State { name, ty, init } => {
-                f(Seen::Binder(name));
-                f(Seen::Type(ty));
-                walk(init, f);
-            }
-            StmtKind::Var { target, value } => {
-                f(Seen::Binder(&target.name));
-                walk(value, f);
-            }
-            StmtKind::Fit { name, value } => {
-                f(Seen::Binder(name));
-                walk(value, f);
-            }
-            StmtKind::Setting { value, .. } | StmtKind::Update { value, .. } => walk(value, f),
-            StmtKind::Loss { value, .. } | StmtKind::Metric { value, .. } => walk(value, f),
-            StmtKind::Optimize { condition, with, .. } => {
-                condition.iter().for_each(|e| walk(e, f));
-                walk(with, f);
-            }
-            StmtKind::Stop { patience, .. } => walk(patience, f),
-            StmtKind::Every { steps, body } => {
-                walk(steps, f);
-                walk_block(body, f);
-            }
-            StmtKind::Init { from, .. } => walk(from, f),
-            StmtKind::Assert { condition, message } => {
-                walk(condition, f);
-                message.iter().for_each(|e| walk(e, f));
-            }
-            StmtKind::Yield(e) | StmtKind::Expr(e) => walk(e, f),
-            StmtKind::Invalid(names) => names.iter().for_each(|n| f(Seen::Binder(n))),
-            StmtKind::Freeze { .. } | StmtKind::Keep { .. } | StmtKind::Then => {}
-        }
-    }
-}
-
-/// Visits an expression and its parts.
-pub(super) fn walk<'s>(e: &'s Expr, f: &mut dyn FnMut(Seen<'s>)) {
-    f(Seen::Expr(e));
-    match &e.kind {
-        ExprKind::Member(base, _) | ExprKind::Unary(_, base) | ExprKind::Fresh(base) => walk(base, f),
-        ExprKind::Call { callee, args } => {
-            walk(callee, f);
-            args.iter().for_each(|a| walk(&a.value, f));
-        }
-        ExprKind::Index { base, items } => {
-            walk(base, f);
-            for item in items {
-                match item {
-                    IndexItem::At(e) | IndexItem::Axis(_, e) => walk(e, f),
-                    IndexItem::Range(_, a, b) => a.iter().chain(b).for_each(|e| walk(e, f)),
-                    IndexItem::Rest(_) | IndexItem::New(_) => {}
-                }
-            }
-        }
-        ExprKind::Binary(_, a, b) => {
-            walk(a, f);
-            walk(b, f);
-        }
-        ExprKind::Pipe { input, stage, .. } => {
-            walk(input, f);
-            walk(stage, f);
-        }
-        ExprKind::If { condition, then, otherwise } => {
-            walk(condition, f);
-            walk_block(then, f);
-            otherwise.iter().for_each(|b| walk_block(b, f));
-        }
-        ExprKind::Scan(scan) => {
-            f(Seen::Binder(&scan.index));
-            f(Seen::Binder(&scan.axis));
-            scan.size.iter().for_each(|e| walk(e, f));
-            for (target, value) in &scan.carries {
-                f(Seen::Binder(&target.name));
-                walk(value, f);
-            }
-            walk_block(&scan.body, f);
-        }
-        ExprKind::Repeat { turns, name, body } => {
-            walk(turns, f);
-            name.iter().for_each(|n| f(Seen::Binder(n)));
-            walk_block(body, f);
-        }
-        ExprKind::Rearrange(r) => r.with.iter().for_each(|(_, e)| walk(e, f)),
-        ExprKind::List(list) | ExprKind::Tuple(list) => list.iter().for_each(|e| walk(e, f)),
-        ExprKind::Number(_)
-        | ExprKind::Str(_)
-        | ExprKind::Bool(_)
-        | ExprKind::Name(_)
-        | ExprKind::Rest
-        | ExprKind::AllBut(_)
-        | ExprKind::Invalid => {}
-    }
-}
-
-/// Visits every name that a block uses.
-pub(super) fn visit_block(block: &Block, f: &mut dyn FnMut(&str)) {
-    walk_block(block, &mut |seen| {
-        if let Seen::Expr(Expr { kind: ExprKind::Name(name), .. }) = seen {
-            f(name);
-        }
-    });
-}
-
-/// Visits the constructors `L(..)` of a body that have no name of their own, with the span that identifies each: the call,
-/// or in a pipe the stage. Those that `name = L(..)` or `as` name are left out.
-pub(super) fn visit_constructors<'s>(body: &'s Block, f: &mut dyn FnMut(&'s str, Span)) {
-    let mut named: HashSet<Span> = HashSet::new();
-    let mut stages: HashSet<Span> = HashSet::new();
-    for stmt in &body.stmts {
-        if let StmtKind::Bind { targets, value, .. } = &stmt.kind
-            && targets.len() == 1
-            && matches!(value.kind, ExprKind::Call { .. })
-        {
-            named.insert(value.span);
-        }
-    }
-    walk_block(body, &mut |seen| {
-        let Seen::Expr(e) = seen else { return };
-        match &e.kind {
-            ExprKind::Pipe { stage, name, .. } => {
-                stages.insert(stage.span);
-                if name.is_some() {
-                    named.insert(stage.span);
-                    if let ExprKind::Call { callee, .. } = &stage.kind {
-                        named.insert(callee.span);
-                    }
-                }
-                if let (ExprKind::Name(kind), false) = (&stage.kind, named.contains(&stage.span)) {
-                    f(kind, stage.span);
-                }
-            }
-            ExprKind::Call { callee, .. } => {
-                if let (ExprKind::Name(kind), false) = (&callee.kind, named.contains(&e.span)) {
-                    f(kind, e.span);
-                }
-            }
-            _ => {}
-        }
-    });
-}
 
 /// `BatchNorm` → `batch_norm`, `LSTM` → `lstm`.
 pub(super) fn snake_case(name: &str) -> String {
@@ -196,8 +27,22 @@ pub(super) fn snake_case(name: &str) -> String {
     out
 }
 
+/// The report of a name that means nothing, with the nearest of those that do.
+pub(super) fn unknown<'n>(name: &str, span: Span, known: impl Iterator<Item = &'n str>) -> Diagnostic {
+    let name = Name { text: name.to_owned(), span };
+    let d = Diagnostic::error(codes::UNKNOWN_NAME, span, format!("nothing here is called `{}`", name.text));
+    // Tables have no order of their own; the nearest name must not depend on it.
+    let mut known: Vec<&str> = known.collect();
+    known.sort_unstable();
+    let d = super::suggest::suggest(d, &name, known.into_iter());
+    match foreign(&name.text) {
+        Some(ours) if d.fixes.is_empty() => d.help(format!("other systems call it so; here it is {ours}")),
+        _ => d,
+    }
+}
+
 /// What a name of another system is called here.
-pub(super) fn foreign(name: &str) -> Option<&'static str> {
+fn foreign(name: &str) -> Option<&'static str> {
     Some(match name {
         "Linear" | "linear" | "Affine" | "FullyConnected" => "`Dense`",
         "CrossEntropyLoss" | "softmax_cross_entropy" | "SparseCategoricalCrossentropy" => "`cross_entropy`",
@@ -267,10 +112,10 @@ fn check_names(elab: &mut Elab<'_>, def: &Def) {
             Some(item) => elab.usage.mark(item.span()),
             None => {
                 let mut all: Vec<&str> = known.iter().copied().chain(items.names(source)).collect();
-                all.sort_unstable();
-                let d = Diagnostic::error(codes::UNKNOWN_NAME, span, format!("nothing here is called `{name}`"));
-                let name = Name { text: name.to_owned(), span };
-                elab.sink.push(super::suggest::suggest(d, &name, all.into_iter()));
+                for primitive in super::primitives::names() {
+                    all.push(primitive);
+                }
+                elab.sink.push(unknown(name, span, all.into_iter()));
             }
         }
     }
@@ -293,6 +138,16 @@ fn check_names(elab: &mut Elab<'_>, def: &Def) {
             }
         }
     }
+}
+
+/// The axes that a type names.
+pub(super) fn axes_of(ty: &TypeExpr) -> Vec<&Name> {
+    let TypeKind::Tensor { dims, .. } = &ty.kind else { return vec![] };
+    let names = dims.iter().filter_map(|d| match &d.kind {
+        DimKind::Name(n) | DimKind::Sized(n, _) => Some(n),
+        DimKind::Rest(_) | DimKind::Size(_) => None,
+    });
+    names.collect()
 }
 
 /// The names that a type may bind.

@@ -11,8 +11,7 @@ use crate::ir::attrs::{Attrs, Slot};
 use crate::ir::graph::Value as Node;
 use crate::ir::types::{DType, TensorType};
 use crate::ops::source::COUNTER;
-use crate::program::Role as StateRole;
-use nnc_grammar::ast::{DefKind, Expr, Name, Selector, SelectorStep};
+use nnc_grammar::ast::{DefKind, Expr, Name, Selector};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
@@ -83,10 +82,8 @@ impl<'a> Elab<'a> {
             lines.optimized.push((*number, *at));
         }
         let Some(optimizer) = optimizer else { return };
-        let wrt: Vec<Node> = selected.iter().filter_map(|(n, _)| self.current.get(n).map(|t| t.node)).collect();
-        if wrt.len() != selected.len() {
-            return self.unreached(&selected, &loss.span);
-        }
+        let (read, unread): (Vec<_>, Vec<_>) = selected.into_iter().partition(|(n, _)| self.current.contains_key(n));
+        let wrt: Vec<Node> = read.iter().filter_map(|(n, _)| self.current.get(n).map(|t| t.node)).collect();
         let handle = self.b.clone();
         let grads = match gradient(&handle, handle.val(loss.tensor.node), &wrt) {
             Ok(grads) => grads.into_iter().map(|g| g.map(|v| v.value)).collect::<Vec<_>>(),
@@ -99,12 +96,14 @@ impl<'a> Elab<'a> {
                 return;
             }
         };
-        for ((number, at), grad) in selected.iter().zip(&grads) {
+        let mut unreached = unread;
+        for ((number, at), grad) in read.iter().zip(&grads) {
             match grad {
                 Some(grad) => self.update_parameter(*number, *grad, &optimizer, with.span, [&step, &t, &total]),
-                None => self.unreached(&[(*number, *at)], &loss.span),
+                None => unreached.push((*number, *at)),
             }
         }
+        self.unreached(&unreached, &loss);
     }
 
     /// `step`, from 1, and `t = step − 1`, both of the f64 world.
@@ -130,88 +129,6 @@ impl<'a> Elab<'a> {
                 self.wrong_kind(&other, with.span, "an optimizer");
                 None
             }
-        }
-    }
-
-    /// The parameters that selectors name, in order of declaration.
-    fn selected(&mut self, selectors: &'a [Selector], lines: &Lines) -> Vec<(u32, Span)> {
-        let mut out: Vec<(u32, Span)> = vec![];
-        for selector in selectors {
-            if let [SelectorStep::Name(name)] = selector.steps.as_slice()
-                && let Some(super::items::Item::Def(def)) = self.items.lookup(self.items.main, &name.text)
-            {
-                self.usage.mark(def.name.span);
-            }
-            let rest = matches!(selector.steps.as_slice(), [SelectorStep::Name(n)] if n.text == "rest");
-            let mut found = false;
-            for (number, state) in self.states.iter().enumerate() {
-                if state.role != StateRole::Parameter {
-                    continue;
-                }
-                let number = number as u32;
-                let taken = if rest {
-                    !lines.optimized.iter().any(|(n, _)| *n == number)
-                } else {
-                    matches(&selector.steps, &state.path)
-                };
-                if taken {
-                    found = true;
-                    if !out.iter().any(|(n, _)| *n == number) {
-                        out.push((number, selector.span));
-                    }
-                }
-            }
-            if !found && !self.has_errors() {
-                let d = Diagnostic::error(codes::EMPTY_SELECTION, selector.span, "this selects no parameter");
-                let mut known: Vec<&str> =
-                    self.states.iter().filter(|s| s.role == StateRole::Parameter).map(|s| s.path.as_str()).collect();
-                let total = known.len();
-                known.truncate(8);
-                let d = match (&selector.steps[..], total) {
-                    (_, 0) => d.note("the block applies no model that has parameters"),
-                    ([SelectorStep::Name(name), ..], _) => {
-                        let heads: Vec<&str> = known.iter().filter_map(|p| p.split('.').next()).collect();
-                        super::suggest::suggest(d, name, heads.into_iter())
-                            .note(format!("parameters: {}", known.join(", ")))
-                    }
-                    _ => d.note(format!("parameters: {}", known.join(", "))),
-                };
-                self.report(d);
-            }
-        }
-        out.sort_unstable();
-        out
-    }
-
-    fn filtered(&mut self, selected: Vec<(u32, Span)>, condition: Option<&'a Expr>) -> Vec<(u32, Span)> {
-        let Some(condition) = condition else { return selected };
-        let mut out = vec![];
-        for (number, at) in selected {
-            let rank = self.states[number as usize].ty.rank();
-            self.bind_given("rank", Value::Num(Num::int(rank as i64)), condition.span);
-            let value = self.expr(condition);
-            self.frame().locals.remove("rank");
-            match value {
-                Value::Bool(true) => out.push((number, at)),
-                Value::Bool(false) => {}
-                other => {
-                    self.wrong_kind(&other, condition.span, "a condition on `rank`");
-                    return vec![];
-                }
-            }
-        }
-        out
-    }
-
-    fn unreached(&mut self, selected: &[(u32, Span)], loss: &Span) {
-        for (number, at) in selected {
-            let state = &self.states[*number as usize];
-            let (path, declared) = (state.path.clone(), self.sites[state.site.0 as usize].span);
-            let d = Diagnostic::error(codes::NO_GRADIENT, *at, format!("the loss does not depend on `{path}`"))
-                .label("it is to be optimised here")
-                .origin(Role::Declaration, declared, "the parameter is declared here")
-                .origin(Role::Declaration, *loss, "the loss");
-            self.report(d);
         }
     }
 
@@ -273,78 +190,5 @@ impl<'a> Elab<'a> {
                 None => Value::Invalid,
             },
         }
-    }
-
-    /// In a phase each parameter is in exactly one line.
-    pub(super) fn check_coverage(&mut self, lines: &Lines, block: Span) {
-        if self.has_errors() {
-            return;
-        }
-        let missed: Vec<String> = self
-            .states
-            .iter()
-            .enumerate()
-            .filter(|(n, s)| s.role == StateRole::Parameter && !lines.optimized.iter().any(|(o, _)| *o as usize == *n))
-            .map(|(_, s)| s.path.clone())
-            .collect();
-        if missed.is_empty() {
-            return;
-        }
-        let shown: Vec<String> = missed.iter().take(5).map(|p| format!("`{p}`")).collect();
-        let d = Diagnostic::error(
-            codes::UNOPTIMIZED,
-            block,
-            format!(
-                "{} parameter{} neither optimised nor frozen",
-                missed.len(),
-                if missed.len() == 1 { " is" } else { "s are" }
-            ),
-        )
-        .note(format!("{}{}", shown.join(", "), if missed.len() > 5 { ", …" } else { "" }))
-        .help("add `optimize … with …`; `rest` stands for all that no other line names");
-        self.report(d);
-    }
-
-    pub(super) fn has_errors(&self) -> bool {
-        self.sink.list.iter().any(Diagnostic::is_error)
-    }
-}
-
-/// Whether a path lies in what a selector names: its steps match the path's first steps.
-fn matches(steps: &[SelectorStep], path: &str) -> bool {
-    let parts: Vec<&str> = path.split('.').collect();
-    prefix(steps, &parts)
-}
-
-fn prefix(steps: &[SelectorStep], parts: &[&str]) -> bool {
-    match (steps, parts) {
-        ([], _) => true,
-        ([SelectorStep::Deep, rest @ ..], _) => (0..=parts.len()).any(|i| prefix(rest, &parts[i..])),
-        (_, []) => false,
-        ([SelectorStep::Any, rest @ ..], [_, tail @ ..]) => prefix(rest, tail),
-        ([SelectorStep::Name(n), rest @ ..], [part, tail @ ..]) => {
-            let kind = part.split('[').next().unwrap_or(part);
-            (n.text == *part || n.text == kind) && prefix(rest, tail)
-        }
-        ([SelectorStep::Turn(n, turn), rest @ ..], [part, tail @ ..]) => {
-            *part == format!("{}[{turn}]", n.text) && prefix(rest, tail)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches;
-    use nnc_grammar::ast::{Name, SelectorStep};
-    use nnc_grammar::span::{SourceId, Span};
-
-    #[test]
-    fn selectors_match_leading_steps() {
-        let name = |t: &str| SelectorStep::Name(Name { text: t.into(), span: Span::new(SourceId(0), 0, 0) });
-        assert!(matches(&[name("Mlp")], "Mlp.dense.w"));
-        assert!(matches(&[name("Mlp"), SelectorStep::Any, name("b")], "Mlp.dense_2.b"));
-        assert!(matches(&[SelectorStep::Deep, name("b")], "Net.block[1].dense.b"));
-        assert!(!matches(&[name("Mlp"), name("dense")], "Mlp.dense_2.w"));
-        assert!(!matches(&[name("Mlp"), SelectorStep::Any, SelectorStep::Any, name("w")], "Mlp.dense.w"));
     }
 }

@@ -18,20 +18,21 @@ impl<'a> Elab<'a> {
             return None;
         }
         let Some(on) = block.on else {
-            self.unsupported(block.span, "`predict` without data");
+            self.unsupported(block.head, "`predict` without data");
             return None;
         };
         let data = self.data_block(on)?;
+        let plan = data.known.as_ref().map(|known| known.plan.clone());
         let mut used: HashSet<&str> = HashSet::new();
-        super::names::walk_block(block.body, &mut |seen| {
-            if let super::names::Seen::Expr(e) = seen
+        super::walk::walk_block(block.body, &mut |seen| {
+            if let super::walk::Seen::Expr(e) = seen
                 && let ExprKind::Name(name) = &e.kind
             {
                 used.insert(name);
             }
         });
         let ((), graph) = self.graph(Mode::Predict, |this| {
-            let frame = this.block_frame(block.span);
+            let frame = this.block_frame(block.head);
             this.frames.push(frame);
             this.bind_fields(&data, block.body);
             let mut n_outputs = 0;
@@ -55,19 +56,28 @@ impl<'a> Elab<'a> {
                 }
             }
             if n_outputs == 0 && !this.has_errors() {
-                this.report(Diagnostic::error(codes::MISSING_SETTING, block.span, "the `predict` block has no output"));
+                this.report(Diagnostic::error(codes::MISSING_SETTING, block.head, "the `predict` block has no output"));
             }
             this.frames.pop();
             Some(())
         })?;
         let name = block.name.map_or_else(|| "predict".to_owned(), |n| n.text.clone());
-        Some(PredictPlan { name, data: data.plan, graph })
+        Some(PredictPlan { name, data: plan?, graph })
     }
 
     /// Makes a binding an output.
     fn predicted(&mut self, name: &str, span: nnc_grammar::span::Span) -> bool {
         match self.local(name) {
             Some(Value::Tensor(t)) => {
+                if t.axes.iter().any(|a| a.stretch) {
+                    let d = Diagnostic::error(
+                        codes::STRETCH_ESCAPES,
+                        span,
+                        "an axis made by `new` or `keep` may not be an output",
+                    );
+                    self.report(d.label(format!("this is {}", t.show())));
+                    return true;
+                }
                 self.here(span);
                 let handle = self.b.clone();
                 let value = handle.val(t.node);

@@ -1,9 +1,9 @@
 //! Products: `a @ b` by position, `dot(a, b, over = k)` by name.
 
 use super::Elab;
+use super::axes::{agree, explain_axes, merge};
 use super::primitives::Call;
-use super::signature::{agree, explain_axes, merge};
-use super::value::{Axis, AxisSet, Tensor, Value};
+use super::value::{Axis, AxisSet, Tensor, Value, show_axis};
 use crate::ir::attrs::Contract;
 use crate::ir::types::DType;
 use nnc_grammar::codes;
@@ -14,20 +14,21 @@ impl<'a> Elab<'a> {
     /// `a @ b`: the last axis of a with the second to last of b; leading axes of b, if it has more than two, align.
     pub(super) fn matmul(&mut self, a: (Value<'a>, Span), b: (Value<'a>, Span), span: Span) -> Value<'a> {
         let (at_a, at_b) = (a.1, b.1);
+        let (kind_a, kind_b) = (a.0.kind(), b.0.kind());
         let (Some(x), Some(y)) = (self.float_tensor(a), self.float_tensor(b)) else { return Value::Invalid };
-        let ranks = |t: &Tensor, at: Span, what: &str, least: usize| {
+        let ranks = |kind: &str, at: Span, what: &str, least: usize| {
             Diagnostic::error(
                 codes::WRONG_RANK,
                 at,
                 format!("the {what} side of `@` needs at least {least} ax{}s", if least == 1 { "i" } else { "e" }),
             )
-            .label(format!("this is {}", t.show()))
+            .label(format!("this is {kind}"))
         };
         if x.rank() == 0 {
-            return self.fail(ranks(&x, at_a, "left", 1));
+            return self.fail(ranks(&kind_a, at_a, "left", 1));
         }
         if y.rank() < 2 {
-            return self.fail(ranks(&y, at_b, "right", 2));
+            return self.fail(ranks(&kind_b, at_b, "right", 2));
         }
         let n_batch = y.rank() - 2;
         if n_batch > 0 && x.rank() != y.rank() {
@@ -59,7 +60,7 @@ impl<'a> Elab<'a> {
                     .help("write `over = NAME`"),
             );
         };
-        let (Some(sum_a), Some(sum_b)) = (self.resolve(&x, &set, at), self.resolve(&y, &set, at)) else {
+        let (Some(sum_a), Some(sum_b)) = (self.resolve(&x.axes, &set, at), self.resolve(&y.axes, &set, at)) else {
             return Value::Invalid;
         };
         if sum_a.len() != sum_b.len() {
@@ -69,7 +70,7 @@ impl<'a> Elab<'a> {
             // By name: the order in which they are listed.
             AxisSet::Names(names) => {
                 let pairs: Option<Vec<_>> =
-                    names.iter().map(|n| Some((self.place(&x, n, at)?, self.place(&y, n, at)?))).collect();
+                    names.iter().map(|n| Some((self.place(&x.axes, n, at)?, self.place(&y.axes, n, at)?))).collect();
                 match pairs {
                     Some(pairs) => pairs,
                     None => return Value::Invalid,
@@ -128,13 +129,5 @@ impl<'a> Elab<'a> {
         let handle = self.b.clone();
         let node = handle.val(x.node).cast(dtype).contract(handle.val(y.node).cast(dtype), rule).value;
         Value::Tensor(Tensor { node, dtype, axes, classes: None, scalar: false })
-    }
-}
-
-fn show_axis(a: &Axis) -> String {
-    match &a.name {
-        Some(n) if *n.text != a.size.to_string() => format!("`{}` ({})", n.text, a.size),
-        Some(n) => format!("`{}`", n.text),
-        None => a.size.to_string(),
     }
 }

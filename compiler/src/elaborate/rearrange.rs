@@ -182,7 +182,7 @@ impl<'a> Elab<'a> {
                 None => {
                     let d =
                         Diagnostic::error(codes::NOT_WHOLE, span, format!("{} does not divide by {known}", axis.size));
-                    self.report(super::signature::explain_axes(d, std::iter::once(axis)));
+                    self.report(super::axes::explain_axes(d, std::iter::once(axis)));
                     return None;
                 }
             },
@@ -192,7 +192,7 @@ impl<'a> Elab<'a> {
                     span,
                     format!("the parts make {known}, and the axis is {}", axis.size),
                 );
-                self.report(super::signature::explain_axes(d, std::iter::once(axis)));
+                self.report(super::axes::explain_axes(d, std::iter::once(axis)));
                 return None;
             }
             [first, second, ..] => {

@@ -43,21 +43,26 @@ impl<'a> Elab<'a> {
     /// `sum`, `mean`, `max`, `min` over axes (all unless said), `argmax` over one (the last unless said). A mean is the sum
     /// divided by the number of elements.
     pub(super) fn reduction(&mut self, name: &str, call: &Call<'a>) -> Value<'a> {
-        let Some(t) = self.float_tensor(call.arg(0)) else { return Value::Invalid };
+        let Some(mut t) = self.float_tensor(call.arg(0)) else { return Value::Invalid };
         let all = AxisSet::Rest { before: 0, after: 0 };
         let default = if name == "argmax" { AxisSet::Last } else { all };
         let (set, at) = call.over.clone().unwrap_or((default, call.span));
         let handle = self.b.clone();
         if name == "argmax" {
-            let Some(axis) = self.resolve_one(&t, &set, at) else { return Value::Invalid };
+            let Some(axis) = self.resolve_one(&t.axes, &set, at) else { return Value::Invalid };
             self.here(call.span);
             let node = handle.add(&ARGMAX, Attrs::Axis(axis), &[handle.val(t.node)]).value;
             let mut axes = t.axes;
             let classes = Some(axes.remove(axis).size);
             return Value::Tensor(Tensor { node, dtype: DType::I32, axes, classes, scalar: false });
         }
-        let Some(places) = self.resolve(&t, &set, at) else { return Value::Invalid };
+        let Some(places) = self.resolve(&t.axes, &set, at) else { return Value::Invalid };
         self.here(call.span);
+        // Sums in a figure are taken in double precision.
+        if matches!(name, "sum" | "mean") && self.float == DType::F64 {
+            t.node = handle.val(t.node).cast(DType::F64).value;
+            t.dtype = DType::F64;
+        }
         let x = handle.val(t.node);
         let reduced = match name {
             "sum" => x.sum(&places),

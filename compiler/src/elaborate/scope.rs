@@ -1,7 +1,8 @@
 //! Where elaboration is: one frame a definition instance, with its locals and the sizes that its axis names stand for.
 
+use super::Elab;
+use super::sink::Sink;
 use super::value::{Axis, AxisName, AxisSet, Value};
-use super::{Elab, Sink};
 use crate::ir::dim::Dim;
 use nnc_grammar::ast::{Def, Name};
 use nnc_grammar::codes;
@@ -53,12 +54,12 @@ pub(super) struct Frame<'a> {
     pub(super) locals: HashMap<String, Local<'a>>,
     /// Sizes by axis name.
     pub(super) dims: HashMap<String, BoundAxis>,
-    /// What `..` and `..a` stand for.
-    pub(super) rests: HashMap<Option<String>, Vec<Axis>>,
+    /// What `..` and `..a` stand for, and the value that they were bound to.
+    pub(super) rests: HashMap<Option<String>, (Vec<Axis>, Span)>,
     /// The `..` of the first argument that has one.
     pub(super) rest: AxisSet,
-    /// The axes given for axis arguments.
-    pub(super) axis_args: HashMap<String, AxisSet>,
+    /// The axes given for axis arguments, and where.
+    pub(super) axis_args: HashMap<String, (AxisSet, Span)>,
     /// Step names of the unnamed layers of the body.
     pub(super) steps: Rc<HashMap<Span, String>>,
     /// States that this body has declared, by name.
@@ -84,6 +85,11 @@ impl Usage {
     /// It is.
     pub(super) fn mark(&mut self, span: Span) {
         self.used.insert(span);
+    }
+
+    /// Whether it is.
+    pub(super) fn is_marked(&self, span: Span) -> bool {
+        self.used.contains(&span)
     }
 
     fn unused(&self) -> impl Iterator<Item = &(Span, String, &'static str)> {

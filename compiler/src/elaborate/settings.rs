@@ -76,14 +76,17 @@ impl<'a> Elab<'a> {
             }
         }
         for (name, _) in &self.options.set {
+            // One report a name, however often it is set.
             if known.iter().any(|k| k.text == *name) {
                 continue;
             }
             // The shell has no place in the text: the report points at the options there are, or at the start.
-            let at = known.first().map_or(Span::new(items.main, 0, 1), |k| k.span);
+            let near = super::suggest::nearest(name, known.iter().map(|k| k.text.as_str()));
+            let meant = known.iter().find(|k| Some(k.text.as_str()) == near).or(known.first());
+            let at = meant.map_or(Span::new(items.main, 0, 1), |k| k.span);
             let d = Diagnostic::error(codes::BAD_OPTION, at, format!("`--set {name}=…`: there is no option `{name}`"));
             let list: Vec<String> = known.iter().map(|k| format!("`{}`", k.text)).collect();
-            let d = match super::suggest::nearest(name, known.iter().map(|k| k.text.as_str())) {
+            let d = match near {
                 Some(near) => d.help(format!("there is `{near}`")),
                 None if list.is_empty() => d.help("declare one: `option lr = 0.01`"),
                 None => d.help(format!("options of this file: {}", list.join(", "))),
@@ -118,7 +121,7 @@ impl<'a> Elab<'a> {
     }
 
     /// What a top-level name of a source denotes.
-    pub(super) fn item(&mut self, source: SourceId, name: &str) -> Option<Value<'a>> {
+    pub(super) fn item(&mut self, source: SourceId, name: &str, at: Span) -> Option<Value<'a>> {
         let item = self.items.lookup(source, name)?;
         self.usage.mark(item.span());
         Some(match item {
@@ -130,12 +133,8 @@ impl<'a> Elab<'a> {
                 None => self.constant_item(name, value),
             },
             Item::Data(data, _) => {
-                let d = Diagnostic::error(
-                    codes::WRONG_KIND,
-                    data.span,
-                    format!("the data block `{}` is no value", data.text),
-                );
-                self.fail(d.help(format!("its fields are: `{}.field`", data.text)))
+                let d = Diagnostic::error(codes::WRONG_KIND, at, format!("the data block `{}` is no value", data.text));
+                self.fail(d.help(format!("a block that is `on {0}` sees its fields, `{0}.name`", data.text)))
             }
             Item::Invalid(_) => Value::Invalid,
         })

@@ -1,8 +1,8 @@
 //! Sizes and shapes: joining, splitting, flattening, repeating.
 
 use super::Elab;
+use super::axes::{agree, explain_axes};
 use super::primitives::Call;
-use super::signature::{agree, explain_axes};
 use super::value::{Axis, AxisSet, From, Tensor, Value};
 use crate::ir::attrs::Attrs;
 use crate::ir::dim::Dim;
@@ -12,6 +12,9 @@ use crate::ops::source::IOTA;
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
 use nnc_grammar::span::Span;
+
+/// Parts that one value may be split into.
+const MOST_PARTS: usize = 4096;
 
 impl<'a> Elab<'a> {
     /// `concat([a, b], over = k)`; over the last axis unless said.
@@ -24,7 +27,7 @@ impl<'a> Elab<'a> {
         let Some(tensors) = tensors.filter(|t| !t.is_empty()) else { return Value::Invalid };
         let (set, over_at) = call.over.clone().unwrap_or((AxisSet::Last, call.span));
         let first = tensors[0].clone();
-        let Some(axis) = self.resolve_one(&first, &set, over_at) else { return Value::Invalid };
+        let Some(axis) = self.resolve_one(&first.axes, &set, over_at) else { return Value::Invalid };
         let mut axes = first.axes.clone();
         for t in &tensors[1..] {
             let fits = t.rank() == first.rank()
@@ -48,9 +51,12 @@ impl<'a> Elab<'a> {
         axes[axis].from = Some(From { span: call.span, text: format!("{} is joined here", axes[axis].size) });
         self.here(call.span);
         let handle = self.b.clone();
-        let vals: Vec<_> = tensors.iter().map(|t| handle.val(t.node)).collect();
+        // A metric's doubles may lie next to floats of the step.
+        let wide = tensors.iter().any(|t| t.dtype == DType::F64);
+        let dtype = if wide { DType::F64 } else { first.dtype };
+        let vals: Vec<_> = tensors.iter().map(|t| handle.val(t.node).cast(dtype)).collect();
         let node = handle.add(&CONCAT, Attrs::Axis(axis), &vals).value;
-        Value::Tensor(Tensor { node, axes, ..first })
+        Value::Tensor(Tensor { node, dtype, axes, scalar: false, ..first })
     }
 
     /// `split(x, n)`: n equal parts of the last axis, or of `over`.
@@ -58,8 +64,14 @@ impl<'a> Elab<'a> {
         let Some(t) = self.tensor(call.arg(0)) else { return Value::Invalid };
         let (value, at) = call.arg(1);
         let Some(n) = self.count(&value, at, "the number of parts", 1) else { return Value::Invalid };
+        if n > MOST_PARTS {
+            let d = Diagnostic::error(codes::OUT_OF_RANGE, at, format!("at most {MOST_PARTS} parts can be made"));
+            return self.fail(
+                d.label(format!("this is {n}")).help("each is a value of its own; reduce or index an axis instead"),
+            );
+        }
         let (set, over_at) = call.over.clone().unwrap_or((AxisSet::Last, call.span));
-        let Some(axis) = self.resolve_one(&t, &set, over_at) else { return Value::Invalid };
+        let Some(axis) = self.resolve_one(&t.axes, &set, over_at) else { return Value::Invalid };
         let size = t.axes[axis].size.clone();
         let part = size.as_constant().filter(|s| s % n as i64 == 0).map(|s| s / n as i64);
         let Some(part) = part else {
@@ -129,7 +141,7 @@ impl<'a> Elab<'a> {
     pub(super) fn size_call(&mut self, call: &Call<'a>) -> Value<'a> {
         let Some(t) = self.tensor(call.arg(0)) else { return Value::Invalid };
         let (set, at) = call.over.clone().unwrap_or((AxisSet::Rest { before: 0, after: 0 }, call.span));
-        let Some(places) = self.resolve(&t, &set, at) else { return Value::Invalid };
+        let Some(places) = self.resolve(&t.axes, &set, at) else { return Value::Invalid };
         let size = places.iter().try_fold(Dim::constant(1), |n, &i| n.checked_mul(&t.axes[i].size));
         match size {
             Some(size) => super::scope::size_value(&size),

@@ -11,7 +11,8 @@ pub(super) fn suggest<'n>(d: Diagnostic, name: &Name, known: impl Iterator<Item 
     }
 }
 
-/// The nearest name: equal but for case and underscores, else within a third of its length (at least one) of edits.
+/// The nearest name: equal but for case and underscores, else within a third of its length (at least one) of edits, which
+/// must leave something of the name: of a single letter no other is near.
 pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> Option<&'n str> {
     let plain = |s: &str| s.replace('_', "").to_lowercase();
     let wanted = plain(name);
@@ -19,7 +20,8 @@ pub(super) fn nearest<'n>(name: &str, known: impl Iterator<Item = &'n str>) -> O
     let mut best: Option<(usize, &'n str)> = None;
     for candidate in known.filter(|c| *c != name) {
         let distance = if plain(candidate) == wanted { 0 } else { strsim::osa_distance(name, candidate) };
-        if distance <= limit && best.is_none_or(|(d, _)| distance < d) {
+        let keeps = distance < name.chars().count().min(candidate.chars().count());
+        if (distance == 0 || (distance <= limit && keeps)) && best.is_none_or(|(d, _)| distance < d) {
             best = Some((distance, candidate));
         }
     }
@@ -37,5 +39,6 @@ mod tests {
         assert_eq!(nearest("crossentropy", known.into_iter()), Some("cross_entropy"));
         assert_eq!(nearest("Dens", known.into_iter()), Some("Dense"));
         assert_eq!(nearest("Conv", known.into_iter()), None);
+        assert_eq!(nearest("d", ["a", "b"].into_iter()), None);
     }
 }

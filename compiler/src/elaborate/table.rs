@@ -11,7 +11,12 @@ pub(super) fn rows(states: &[State], evaluate: Option<&Graph>) -> Vec<Row> {
     for (number, state) in states.iter().enumerate().filter(|(_, s)| s.role == Role::Parameter) {
         let shape = state.ty.sizes().unwrap_or_default();
         let multiply_adds = evaluate.map_or(0, |g| products(g, number as u32));
-        rows.push(Row { path: state.path.clone(), elements: shape.iter().product(), shape, multiply_adds });
+        rows.push(Row {
+            path: state.path.clone(),
+            elements: shape.iter().fold(1, |n: usize, &s| n.saturating_mul(s)),
+            shape,
+            multiply_adds,
+        });
     }
     rows
 }
@@ -35,9 +40,10 @@ fn products(graph: &Graph, state: u32) -> usize {
         let one_row = |d: &crate::ir::dim::Dim| {
             d.eval(&|s| (&*s.0 == BATCH).then_some(1)).and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
         };
-        let results: usize = node.types[0].shape.iter().map(one_row).product();
+        let product = |sizes: &mut dyn Iterator<Item = usize>| sizes.fold(1, usize::saturating_mul);
+        let results = product(&mut node.types[0].shape.iter().map(one_row));
         let a = &graph.ty(node.operands[0]).shape;
-        let summed: usize = rule.sum.iter().map(|p| one_row(&a[p.0])).product();
+        let summed = product(&mut rule.sum.iter().map(|p| one_row(&a[p.0])));
         sum = sum.saturating_add(results.saturating_mul(summed));
     }
     sum

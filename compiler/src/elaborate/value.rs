@@ -99,6 +99,15 @@ pub(super) fn show_axes(axes: &[Axis]) -> String {
     out
 }
 
+/// One axis as a person reads it in a sentence.
+pub(super) fn show_axis(a: &Axis) -> String {
+    match &a.name {
+        Some(n) if *n.text != a.size.to_string() => format!("`{}` ({})", n.text, a.size),
+        Some(n) => format!("`{}`", n.text),
+        None => a.size.to_string(),
+    }
+}
+
 /// Which axes an operation works over, as written.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) enum AxisSet {

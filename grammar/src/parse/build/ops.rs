@@ -95,10 +95,11 @@ impl Builder<'_> {
                     op,
                     BinaryOp::Eq | BinaryOp::Ne | BinaryOp::Lt | BinaryOp::Le | BinaryOp::Gt | BinaryOp::Ge
                 );
+                let span = left.expr.span.to(right.expr.span);
                 if let (true, Some(first)) = (compares, left.comparison.or(right.comparison)) {
                     chains.borrow_mut().push((first, at));
+                    return Part { expr: Expr { kind: ExprKind::Invalid, span }, comparison: Some(at) };
                 }
-                let span = left.expr.span.to(right.expr.span);
                 let kind = ExprKind::Binary(op, Box::new(left.expr), Box::new(right.expr));
                 Part { expr: Expr { kind, span }, comparison: compares.then_some(at) }
             })

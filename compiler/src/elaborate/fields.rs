@@ -1,0 +1,213 @@
+//! The fields of a data block: columns become tensors of declared shapes.
+
+use super::Elab;
+use super::axes::Subject;
+use super::data::{BATCH, Data, Known};
+use super::scope::BoundAxis;
+use super::source::data_error;
+use super::value::{Axis, From, Tensor, Value};
+use crate::ir::attrs::Slot;
+use crate::ir::dim::Dim;
+use crate::ir::types::{DType, TensorType};
+use crate::program::Input;
+use nnc_grammar::ast::{Block, Expr, ExprKind, Name, Target, TypeKind};
+use nnc_grammar::codes;
+use nnc_grammar::diagnostic::{Diagnostic, Role};
+use nnc_grammar::span::Span;
+
+impl<'a> Elab<'a> {
+    /// Makes the fields of a data block that `body` mentions visible in the block being elaborated, and its axis names with
+    /// them. `also` names a field by `Data.field`.
+    pub(super) fn bind_fields(&mut self, data: &Data<'a>, body: &'a Block) {
+        let mut mentioned: Vec<String> = vec![];
+        super::walk::walk_block(body, &mut |seen| {
+            if let super::walk::Seen::Expr(e) = seen {
+                match &e.kind {
+                    ExprKind::Name(n) => mentioned.push(n.clone()),
+                    ExprKind::Member(base, field) if matches!(&base.kind, ExprKind::Name(b) if *b == data.name.text) => {
+                        mentioned.push(field.text.clone());
+                    }
+                    _ => {}
+                }
+            }
+        });
+        let scope = self.frame().scope;
+        let mut frame = self.new_frame(data.name.span.source, data.name.span, None, String::new());
+        // The block sees the axis names of its data as its own.
+        frame.scope = scope;
+        let batch = BoundAxis { size: Dim::sym(BATCH), span: data.name.span, outer: None, from: None };
+        frame.dims.insert(BATCH.into(), batch);
+        self.frames.push(frame);
+        let mut bound = vec![];
+        for (target, e) in &data.fields {
+            if mentioned.contains(&target.name.text) {
+                let value = match &data.known {
+                    Some(known) => self.field(data.name, known, target, e),
+                    None => Value::Invalid,
+                };
+                bound.push((&target.name, value, e.span));
+                self.usage.mark(target.name.span);
+            }
+        }
+        let dims = self.frames.pop().map(|f| f.dims).unwrap_or_default();
+        for (name, value, span) in bound {
+            self.bind(name, value, span);
+        }
+        if data.known.is_none() {
+            // What the types would have named is not unknown, only its sizes are.
+            for name in data.fields.iter().filter_map(|(t, _)| t.ty.as_ref()).flat_map(super::names::axes_of) {
+                self.bind_given(&name.text, Value::Invalid, name.span);
+            }
+        }
+        self.frame().dims.extend(dims);
+        self.data_fields.clear();
+        for (target, _) in &data.fields {
+            self.data_fields.push((data.name.text.clone(), target.name.text.clone()));
+        }
+    }
+
+    /// `A.image`
+    pub(super) fn field_of(&mut self, data: &str, field: &Name) -> Option<Value<'a>> {
+        let known = self.data_fields.iter().any(|(d, f)| d == data && *f == field.text);
+        if known { self.local(&field.text) } else { None }
+    }
+
+    fn field(&mut self, name: &'a Name, data: &Known, target: &'a Target, e: &'a Expr) -> Value<'a> {
+        let classes = match target.ty.as_ref().map(|t| &t.kind) {
+            Some(TypeKind::Tensor { element: Some(element), .. } | TypeKind::Scalar(element))
+                if element.name.text == "index" =>
+            {
+                match &element.size {
+                    Some(size) => match self.size_of(size) {
+                        Some(n) => Some(n),
+                        None => return Value::Invalid,
+                    },
+                    None => {
+                        let d = Diagnostic::error(
+                            codes::UNDETERMINED_SIZE,
+                            element.name.span,
+                            "how many classes there are must be said",
+                        );
+                        return self.fail(d.help("write `index(10)`"));
+                    }
+                }
+            }
+            _ => None,
+        };
+        self.bind_columns(name, data, e, classes.as_ref());
+        let value = self.expr(e);
+        let value = match (value, &classes) {
+            (Value::Tensor(t), Some(n)) => match &e.kind {
+                ExprKind::Name(_) => {
+                    self.here(e.span);
+                    let handle = self.b.clone();
+                    let node = handle.val(t.node).cast(DType::I32).value;
+                    Value::Tensor(Tensor { node, dtype: DType::I32, classes: Some(n.clone()), ..t })
+                }
+                _ => self.unsupported(e.span, "arithmetic on class numbers"),
+            },
+            (Value::Tensor(t), None) if !t.dtype.is_float() => {
+                self.here(e.span);
+                let handle = self.b.clone();
+                let node = handle.val(t.node).cast(self.float).value;
+                Value::Tensor(Tensor { node, dtype: self.float, ..t })
+            }
+            (value, _) => value,
+        };
+        match &target.ty {
+            Some(ty) => {
+                let what = format!("`{}`", target.name.text);
+                self.bind_type(ty, value, Subject::value(&what, e.span)).unwrap_or(Value::Invalid)
+            }
+            None => {
+                let d = Diagnostic::error(
+                    codes::UNDETERMINED_SIZE,
+                    target.name.span,
+                    format!("the field `{}` needs its shape", target.name.text),
+                );
+                self.fail(d.help("write `name: [batch, …] = column`"))
+            }
+        }
+    }
+
+    /// Makes the columns that an expression mentions locals of the data block.
+    fn bind_columns(&mut self, block: &'a Name, data: &Known, e: &'a Expr, classes: Option<&Dim>) {
+        let mut names: Vec<(&'a str, Span)> = vec![];
+        super::walk::walk(e, &mut |seen| {
+            if let super::walk::Seen::Expr(Expr { kind: ExprKind::Name(n), span }) = seen {
+                names.push((n, *span));
+            }
+        });
+        for (name, span) in names {
+            let Some(column) = data.schema.columns.iter().find(|c| c.name == name) else {
+                if self.frame().locals.contains_key(name)
+                    || self.items.lookup(self.items.main, name).is_some()
+                    || super::primitives::lookup(name).is_some()
+                {
+                    continue;
+                }
+                let known = data.schema.columns.iter().map(|c| c.name.as_str());
+                let d =
+                    Diagnostic::error(codes::DATA, span, format!("`{}` has no column `{name}`", data.plan.source.path));
+                let d = super::suggest::suggest(d, &Name { text: name.to_owned(), span }, known.clone());
+                let d = d.note(format!("columns: {}", known.take(20).collect::<Vec<_>>().join(", ")));
+                self.report(d.origin(Role::Data, data.plan.source.span, "the source is named here"));
+                self.bind_given(name, Value::Invalid, span);
+                continue;
+            };
+            if matches!(self.frame().locals.get(name).map(|l| &l.value), Some(Value::Tensor(t)) if (t.dtype == DType::I32) == classes.is_some() || t.dtype == DType::U8)
+            {
+                continue;
+            }
+            let raw = match &column.dtype {
+                Ok(dtype) => *dtype,
+                Err(why) => {
+                    let d = data_error(span, why).origin(Role::Data, data.plan.source.span, "the source is named here");
+                    self.report(d);
+                    self.bind_given(name, Value::Invalid, span);
+                    continue;
+                }
+            };
+            let dtype = match (raw, classes) {
+                (DType::U8, _) => DType::U8,
+                (_, Some(_)) => DType::I32,
+                _ => self.precision,
+            };
+            let n_classes = classes.and_then(Dim::as_constant).and_then(|n| usize::try_from(n).ok());
+            let shape = column.row_shape.clone();
+            let number = self.input(block, name, dtype, &shape, n_classes, span);
+            let from = |n: usize| Some(From { span: data.plan.source.span, text: format!("{n} is what the data has") });
+            let batch = Axis { name: Some(self.axis_name(BATCH)), ..Axis::of(Dim::sym(BATCH)) };
+            let rest = shape.iter().map(|&n| Axis { from: from(n), ..Axis::of(Dim::from(n)) });
+            let axes: Vec<Axis> = std::iter::once(batch).chain(rest).collect();
+            self.here(span);
+            let handle = self.b.clone();
+            let ty = TensorType::new(dtype, axes.iter().map(|a| a.size.clone()).collect());
+            let node = handle.read(Slot::Input(number), ty).value;
+            let tensor = Tensor { node, dtype, axes, classes: None, scalar: false };
+            self.bind_given(name, Value::Tensor(tensor), span);
+        }
+    }
+
+    /// The number of an input: one a column and element type.
+    fn input(
+        &mut self,
+        data: &'a Name,
+        column: &str,
+        dtype: DType,
+        row_shape: &[usize],
+        classes: Option<usize>,
+        span: Span,
+    ) -> u32 {
+        let known = self.inputs.iter().position(|i| i.data == data.text && i.column == column && i.dtype == dtype);
+        let number = known.unwrap_or_else(|| {
+            let (data, column) = (data.text.clone(), column.to_owned());
+            self.inputs.push(Input { data, column, dtype, row_shape: row_shape.to_vec(), classes: None, span });
+            self.inputs.len() - 1
+        });
+        if classes.is_some() {
+            self.inputs[number].classes = classes;
+        }
+        number as u32
+    }
+}

@@ -1,0 +1,152 @@
+//! Losses and metrics: the figures that a train block reports.
+
+use super::items::Item;
+use super::train::{Lines, Loss};
+use super::value::{Tensor, Value};
+use super::{Elab, Mode};
+use crate::ir::types::DType;
+use crate::program::{Figure, Gather};
+use nnc_grammar::ast::{Block, DefKind, Expr, ExprKind, Name, StmtKind};
+use nnc_grammar::codes;
+use nnc_grammar::diagnostic::{Diagnostic, Role};
+use nnc_grammar::span::Span;
+
+impl<'a> Elab<'a> {
+    /// `loss = e`, `loss name = e`
+    pub(super) fn loss_line(&mut self, name: Option<&'a Name>, value: &'a Expr, span: Span, lines: &mut Lines) {
+        lines.tried = true;
+        let text = name.map_or("loss", |n| n.text.as_str());
+        if let Some(first) = lines.losses.iter().find(|l| l.name == text) {
+            let d = Diagnostic::error(
+                codes::DUPLICATE_NAME,
+                name.map_or(span, |n| n.span),
+                format!("there are two losses `{text}`"),
+            );
+            let d = d.origin(Role::Previous, first.span, "the first is here").help("name them: `loss d = …`");
+            self.report(d);
+            return;
+        }
+        let t = match self.expr(value) {
+            Value::Tensor(t) => t,
+            Value::Invalid => return lines.failed.push(text.to_owned()),
+            other => {
+                lines.failed.push(text.to_owned());
+                self.wrong_kind(&other, value.span, "a loss that depends on the parameters");
+                return;
+            }
+        };
+        if t.rank() != 0 || !t.dtype.is_float() {
+            lines.failed.push(text.to_owned());
+            let d = Diagnostic::error(codes::NOT_SCALAR, value.span, "a loss must be one number")
+                .label(format!("this is {}", t.show()));
+            self.report(super::axes::explain_axes(d.help("take its mean: `mean(…)`"), t.axes.iter()));
+            return;
+        }
+        self.output(text, &t, value.span);
+        lines.figures.push(Figure {
+            name: text.to_owned(),
+            is_loss: true,
+            gather: Gather::MeanByRows,
+            shape: vec![],
+            in_training: true,
+            span,
+        });
+        lines.losses.push(Loss { name: text.to_owned(), tensor: t, span });
+    }
+
+    /// Reports a value under a name: one number in f64, a matrix as it is.
+    fn output(&mut self, name: &str, t: &Tensor, span: Span) {
+        self.here(span);
+        let handle = self.b.clone();
+        handle.output(name, handle.val(t.node).cast(DType::F64));
+    }
+
+    /// `metric m(…)`, `metric name = e`
+    pub(super) fn metric_line(&mut self, name: Option<&'a Name>, value: &'a Expr, lines: &mut Lines) {
+        let def = match &value.kind {
+            ExprKind::Call { callee, .. } => match &callee.kind {
+                ExprKind::Name(n) => match self.items.lookup(self.items.main, n) {
+                    Some(Item::Def(def)) => Some(def),
+                    _ => None,
+                },
+                _ => None,
+            },
+            _ => None,
+        };
+        let called = def.map(|d| d.name.text.clone());
+        let Some(text) = name.map(|n| n.text.clone()).or(called) else {
+            let d = Diagnostic::error(codes::MISSING_ARGUMENT, value.span, "this metric needs a name");
+            self.report(d.help("write `metric NAME = …`, or call a metric: `metric accuracy(…)`"));
+            return;
+        };
+        if lines.figures.iter().any(|f| f.name == text) {
+            let d = Diagnostic::error(codes::DUPLICATE_NAME, value.span, format!("there are two figures `{text}`"));
+            self.report(d.help("name it: `metric NAME = …`"));
+            return;
+        }
+        let stateful = def.is_some_and(|d| d.kind == DefKind::Metric && has_state(&d.body));
+        if stateful && self.mode == Mode::Train {
+            super::walk::walk(value, &mut |seen| {
+                if let super::walk::Seen::Expr(Expr { kind: ExprKind::Name(n), .. }) = seen {
+                    self.local(n);
+                }
+            });
+            return;
+        }
+        let path = std::mem::replace(&mut self.frame().path, format!("metric.{text}"));
+        // Figures are sums over many rows: they are taken in double precision.
+        let float = std::mem::replace(&mut self.float, DType::F64);
+        let result = self.expr(value);
+        self.float = float;
+        self.frame().path = path;
+        let t = match result {
+            Value::Tensor(t) => t,
+            Value::Invalid => return lines.failed.push(text),
+            other => {
+                lines.failed.push(text);
+                self.wrong_kind(&other, value.span, "a figure of the batch");
+                return;
+            }
+        };
+        let shape: Option<Vec<usize>> = t.ty().sizes();
+        let fits = t.dtype.is_float() && (t.rank() == 0 || (stateful && t.rank() <= 2 && shape.is_some()));
+        if !fits {
+            lines.failed.push(text);
+            let d = Diagnostic::error(codes::NOT_SCALAR, value.span, "a metric must be one number")
+                .label(format!("this is {}", t.show()));
+            self.report(d.note("a metric with state may also give a table, as `confusion` does"));
+            return;
+        }
+        self.output(&text, &t, value.span);
+        lines.figures.push(Figure {
+            name: text,
+            is_loss: false,
+            gather: if stateful { Gather::Last } else { Gather::MeanByRows },
+            shape: shape.unwrap_or_default(),
+            in_training: !stateful,
+            span: value.span,
+        });
+    }
+
+    /// The sum of the losses is checked before any state is written.
+    pub(super) fn guard(&mut self, lines: &Lines) {
+        let handle = self.b.clone();
+        let mut sum = None;
+        for loss in &lines.losses {
+            let value = handle.val(loss.tensor.node).cast(DType::F64);
+            sum = Some(match sum {
+                None => value,
+                Some(s) => s + value,
+            });
+        }
+        if let Some(sum) = sum
+            && self.mode == Mode::Train
+        {
+            handle.guard(sum);
+        }
+    }
+}
+
+fn has_state(body: &Block) -> bool {
+    body.stmts.iter().any(|s| matches!(s.kind, StmtKind::State { .. }))
+}

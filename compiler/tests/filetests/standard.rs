@@ -1,0 +1,112 @@
+//! The library: each definition is applied in a small program that trains and predicts, so it is elaborated in every mode.
+
+use crate::{check, show};
+use nnc_grammar::ast::{Def, DefKind, ItemKind};
+use nnc_grammar::parse::parse;
+use nnc_grammar::print::format;
+use nnc_grammar::span::Sources;
+
+/// What a program does with a definition: a stage of the model, a function of its result `z: [batch, 3]`, a further loss
+/// line, an optimizer.
+struct Use {
+    stage: String,
+    output: String,
+    line: String,
+    optimizer: String,
+}
+
+impl Use {
+    fn plain() -> Use {
+        Use { stage: "relu".into(), output: "z".into(), line: String::new(), optimizer: "SGD()".into() }
+    }
+
+    fn program(&self) -> String {
+        let Use { stage, output, line, optimizer } = self;
+        format!(
+            r#"
+data Rows {{
+    source: csv("table")
+    x: [batch, 1] = a |> rearrange [n] -> [n, 1]
+    y: [batch] = b
+    kind: index(3)[batch] = k
+}}
+
+layer Shift(start: initializer)(x: [.., n]) -> [.., n] {{
+    param s: [2, n] = start
+    x + s[0, ..] * s[1, ..]
+}}
+
+model Net(x: [batch, n]) -> [batch, 3] {{ x |> Dense(3) |> Shift(zeros()) |> {stage} }}
+
+train on Rows {{
+    batch:  4
+    epochs: 2
+    z = Net(x)
+    loss = mean(z^2) + 0 * sum(y) + 0 * sum(one_hot(kind))
+    metric seen = sum({output}) |> float
+    {line}
+    optimize Net with {optimizer}
+}}
+
+predict on Rows {{
+    z = Net(x)
+    p = {output}
+}}
+"#
+        )
+    }
+}
+
+/// How a definition is put to use.
+fn use_of(def: &Def) -> Use {
+    let name = def.name.text.as_str();
+    let plain = Use::plain();
+    let call = |arguments: &str| format!("{name}({arguments})");
+    match (def.kind, name) {
+        (DefKind::Layer, "Dense") => Use { stage: call("3"), ..plain },
+        (DefKind::Layer, _) => Use { stage: call(""), ..plain },
+        (DefKind::Fn, "one_hot") => Use { output: "one_hot(argmax(z))".into(), ..plain },
+        (DefKind::Fn, "lerp") => Use { output: call("z, z^2, 0.5"), ..plain },
+        (DefKind::Fn, "direction") => Use { output: call("z, z^2, 0.5, true"), ..plain },
+        (DefKind::Fn, "moments") => Use { output: "concat(moments(z, over = batch))".into(), ..plain },
+        (DefKind::Fn, _) => Use { output: call("z"), ..plain },
+        (DefKind::Loss | DefKind::Metric, _) => {
+            let of_classes = def.inputs.iter().any(|p| p.name.text == "logits" && name != "bce");
+            let arguments = if of_classes { "z, kind" } else { "z[.., 0], y" };
+            Use { line: format!("metric it = {}", call(arguments)), ..plain }
+        }
+        (DefKind::Optimizer, _) => Use { optimizer: call(""), ..plain },
+        (DefKind::Schedule, "constant") => Use { optimizer: format!("SGD({})", call("0.1")), ..plain },
+        (DefKind::Schedule, "warmup") => Use { optimizer: format!("SGD({})", call("cosine(0.1, steps), 5")), ..plain },
+        (DefKind::Schedule, _) => Use { optimizer: format!("SGD({})", call("0.1, 5")), ..plain },
+        (DefKind::Initializer, "filled") => Use { stage: format!("Shift({})", call("0.5")), ..plain },
+        (DefKind::Initializer, _) => Use { stage: format!("Shift({})", call("")), ..plain },
+        (DefKind::Model, _) => panic!("the library has no models, but `{name}`"),
+    }
+}
+
+#[test]
+fn every_definition_elaborates() {
+    let mut n_definitions = 0;
+    for (file, text) in nnc_models::LIBRARY {
+        let mut sources = Sources::new();
+        let id = sources.add(*file, *text);
+        assert_eq!(format(&sources, id).as_deref(), Ok(*text), "{file} is not formatted");
+        let (tree, mistakes) = parse(&sources, id);
+        assert!(mistakes.is_empty(), "{file}: {mistakes:?}");
+        for item in tree.items {
+            let ItemKind::Def(def) = item.kind else { panic!("{file} holds something that is no definition") };
+            assert!(item.doc.is_some(), "`{}` says nothing of itself", def.name.text);
+            let program = use_of(&def).program();
+            let checked = check(&program, &[]);
+            let what = show::reports(&checked).join("\n");
+            assert!(
+                checked.diagnostics.is_empty() && checked.program.is_some(),
+                "{}\n{program}\n{what}",
+                def.name.text
+            );
+            n_definitions += 1;
+        }
+    }
+    assert!(n_definitions > 40, "{n_definitions} definitions");
+}

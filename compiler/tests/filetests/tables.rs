@@ -1,0 +1,77 @@
+//! The world of the pages: data that exist as schemas and as formulas, and files that pages use.
+
+use crate::page;
+use ndarray::{ArrayD, IxDyn};
+use nnc_compiler::ir::array::Array;
+use nnc_compiler::program::{Input, SourceSpec};
+use nnc_compiler::world::World;
+use nnc_runtime::data::{ColumnSchema, DataError, Format, Schema};
+use nnc_runtime::dtype::DType;
+
+/// `csv("table")`: eight rows of three columns of numbers, one of classes and one of text.
+const A: [f64; 8] = [-2.0, -0.5, 0.0, 0.25, 1.0, 1.5, 3.0, 40.0];
+const B: [f64; 8] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
+const C: [f64; 8] = [0.5, -1.0, 2.0, 0.0, 1.0, -0.25, 4.0, -3.0];
+const K: [f64; 8] = [0.0, 1.0, 2.0, 2.0, 1.0, 0.0, 1.0, 2.0];
+
+/// Schemas without files.
+pub(crate) struct Tables;
+
+impl World for Tables {
+    fn source(&self, _: &str, path: &str) -> Result<(String, String), String> {
+        let file = page::root().join("used").join(path);
+        std::fs::read_to_string(file).map(|text| (path.to_owned(), text)).map_err(|_| "there is no such file".into())
+    }
+
+    fn schema(&self, _: &str, spec: &SourceSpec) -> Result<Schema, DataError> {
+        let column = |name: &str, dtype, row_shape: &[usize]| ColumnSchema {
+            name: name.into(),
+            dtype,
+            row_shape: row_shape.to_vec(),
+        };
+        let images =
+            |side: usize| vec![column("images", Ok(DType::U8), &[side, side]), column("labels", Ok(DType::U8), &[])];
+        match (spec.format, spec.path.as_str()) {
+            (Format::Idx, "images") => Ok(Schema { columns: images(28), train_rows: 60_000, test_rows: Some(10_000) }),
+            (Format::Idx, "digits") => Ok(Schema { columns: images(8), train_rows: 100, test_rows: Some(20) }),
+            (Format::Csv, "table") => {
+                let text = Err(DataError::new("table", "the column `name` holds text").help("leave it out"));
+                let mut columns: Vec<ColumnSchema> = ["a", "b", "c"].map(|n| column(n, Ok(DType::F64), &[])).into();
+                columns.push(column("k", Ok(DType::I32), &[]));
+                columns.push(column("name", text, &[]));
+                Ok(Schema { columns, train_rows: 8, test_rows: None })
+            }
+            _ => {
+                Err(DataError::new(&spec.path, "there is no such file")
+                    .help("pages know `table`, `images` and `digits`"))
+            }
+        }
+    }
+}
+
+/// Rows of an input, from `first` on, as the runtime would hold them.
+pub(crate) fn rows(input: &Input, first: usize, n_rows: usize) -> Array {
+    let shape: Vec<usize> = [n_rows].iter().chain(&input.row_shape).copied().collect();
+    let row: usize = input.row_shape.iter().product();
+    let value = |i: usize| {
+        let (row, place) = (first + i / row, i % row);
+        match input.column.as_str() {
+            "a" => A[row % 8],
+            "b" => B[row % 8],
+            "c" => C[row % 8],
+            "k" => K[row % 8],
+            "labels" => (row % input.classes.unwrap_or(10)) as f64,
+            _ => ((row * 37 + place * 11) % 256) as f64,
+        }
+    };
+    let values: Vec<f64> = (0..n_rows * row).map(value).collect();
+    let array = ArrayD::from_shape_vec(IxDyn(&shape), values).expect("as many values as the shape has");
+    match input.dtype {
+        DType::F32 => Array::F32(array.mapv(|x| x as f32)),
+        DType::F64 => Array::F64(array),
+        DType::I32 => Array::I32(array.mapv(|x| x as i32)),
+        DType::I64 => Array::I64(array.mapv(|x| x as i64)),
+        DType::U8 => Array::U8(array.mapv(|x| x as u8)),
+        DType::Bool => Array::Bool(array.mapv(|x| x != 0.0)),
+    }
+}
