@@ -83,10 +83,9 @@ impl Dim {
 
     /// The exact quotient by a number: `None` unless it divides every coefficient.
     pub fn div_exact(&self, n: i64) -> Option<Dim> {
-        if n == 0 || self.terms.values().any(|c| c % n != 0) {
-            return None;
-        }
-        Some(Dim { terms: self.terms.iter().map(|(m, c)| (m.clone(), c / n)).collect() })
+        let quotient = |c: &i64| (c.checked_rem(n)? == 0).then(|| c / n);
+        let terms = self.terms.iter().map(|(m, c)| Some((m.clone(), quotient(c)?))).collect::<Option<_>>()?;
+        Some(Dim { terms })
     }
 
     /// Its value where `size` gives the free sizes; `None` for an unknown size or on overflow.
@@ -163,6 +162,7 @@ mod tests {
         assert_eq!(left.eval(&|_| Some(5)), Some(21));
         assert_eq!(b.checked_sub(&b).unwrap().as_constant(), Some(0));
         assert_eq!(b.checked_mul(&Dim::constant(6)).unwrap().div_exact(4), None);
+        assert_eq!(Dim::constant(i64::MIN).div_exact(-1), None);
         assert_eq!(Dim::constant(i64::MAX).checked_add(&Dim::constant(1)), None);
     }
 }
