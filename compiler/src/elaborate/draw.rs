@@ -14,18 +14,32 @@ use nnc_grammar::span::Span;
 /// 2^24: a single-precision number holds whole numbers up to here.
 const TOP_BITS: f64 = 16_777_216.0;
 
+/// Which side of a weight.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Fan {
+    In,
+    Out,
+}
+
 impl<'a> Elab<'a> {
-    /// A keyed draw. In single precision a uniform number has the top 24 bits of the one in double precision, so that it
-    /// stays below 1; a normal one is the double rounded.
-    pub(super) fn draw(&mut self, name: &str, call: &Call<'a>) -> Value<'a> {
+    /// `random_uniform(shape)`: from [0, 1). In single precision it has the top 24 bits of the number in double precision, so
+    /// that it stays below 1.
+    pub(super) fn draw_uniform(&mut self, call: &Call<'a>) -> Value<'a> {
         let Some(axes) = self.shape_argument(call.arg(0)) else { return Value::Invalid };
-        let row = if name == "random_uniform" { &UNIFORM } else { &NORMAL };
         let handle = self.b.clone();
-        let mut drawn = handle.val(self.drawn(row, &axes, call.span));
-        if name == "random_uniform" && self.float == DType::F32 {
+        let mut drawn = handle.val(self.drawn(&UNIFORM, &axes, call.span));
+        if self.float == DType::F32 {
             drawn = (drawn * TOP_BITS).unary(&FLOOR) / TOP_BITS;
         }
         let node = drawn.cast(self.float).value;
+        Value::Tensor(Tensor { node, dtype: self.float, axes, classes: None, scalar: false })
+    }
+
+    /// `random_normal(shape)`: from the standard normal, drawn in double precision and rounded.
+    pub(super) fn draw_normal(&mut self, call: &Call<'a>) -> Value<'a> {
+        let Some(axes) = self.shape_argument(call.arg(0)) else { return Value::Invalid };
+        let handle = self.b.clone();
+        let node = handle.val(self.drawn(&NORMAL, &axes, call.span)).cast(self.float).value;
         Value::Tensor(Tensor { node, dtype: self.float, axes, classes: None, scalar: false })
     }
 
@@ -73,7 +87,7 @@ impl<'a> Elab<'a> {
 
     /// How many inputs or outputs a weight of this shape joins: the second to last and the last size, each times the sizes
     /// before them (the window of a convolution).
-    pub(super) fn fan(&mut self, name: &str, call: &Call<'a>) -> Value<'a> {
+    pub(super) fn fan(&mut self, side: Fan, call: &Call<'a>) -> Value<'a> {
         let (Value::List(sizes), at) = call.arg(0) else {
             let (value, at) = call.arg(0);
             return self.wrong_kind(&value, at, "a shape");
@@ -82,9 +96,9 @@ impl<'a> Elab<'a> {
         let Some(sizes) = sizes else { return Value::Invalid };
         // Exact numbers cannot overflow.
         let product = |sizes: &[usize]| sizes.iter().fold(Num::int(1), |n, &s| n.mul(&Num::int(s as i64)));
-        Value::Num(match (sizes.as_slice(), name) {
-            ([window @ .., inputs, _], "fan_in") => product(window).mul(&Num::int(*inputs as i64)),
-            ([window @ .., _, outputs], _) => product(window).mul(&Num::int(*outputs as i64)),
+        Value::Num(match (sizes.as_slice(), side) {
+            ([window @ .., inputs, _], Fan::In) => product(window).mul(&Num::int(*inputs as i64)),
+            ([window @ .., _, outputs], Fan::Out) => product(window).mul(&Num::int(*outputs as i64)),
             (few, _) => product(few),
         })
     }

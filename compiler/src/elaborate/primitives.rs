@@ -2,6 +2,8 @@
 
 use super::Elab;
 use super::args::Given;
+use super::draw::Fan;
+use super::reduction::Reduction;
 use super::value::{AxisSet, Value};
 use crate::ir::op::{Arity, Meaning, Op};
 use crate::ops::{self, binary, logic};
@@ -10,7 +12,7 @@ use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
 use nnc_grammar::span::Span;
 
-/// How a primitive is called.
+/// How a primitive is called, and what it does.
 struct Primitive {
     name: &'static str,
     /// Positional parameters.
@@ -21,42 +23,50 @@ struct Primitive {
     over: bool,
     /// Whether `keep` may be given.
     keep: bool,
+    run: Run,
 }
 
-const fn primitive(
-    name: &'static str,
-    params: &'static [&'static str],
-    least: usize,
-    over: bool,
-    keep: bool,
-) -> Primitive {
-    Primitive { name, params, least, over, keep }
+type Run = for<'a> fn(&mut Elab<'a>, &Call<'a>) -> Value<'a>;
+
+/// One whose parameters must all be given.
+const fn plain(name: &'static str, params: &'static [&'static str], run: Run) -> Primitive {
+    Primitive { name, params, least: params.len(), over: false, keep: false, run }
+}
+
+/// One that works over axes.
+const fn over(name: &'static str, params: &'static [&'static str], run: Run) -> Primitive {
+    Primitive { over: true, ..plain(name, params, run) }
+}
+
+/// A reduction of its first parameter, which may keep the axes.
+const fn reduction(name: &'static str, params: &'static [&'static str], run: Run) -> Primitive {
+    Primitive { least: 1, keep: true, ..over(name, params, run) }
 }
 
 /// The structural ones.
 const TABLE: &[Primitive] = &[
-    primitive("sum", &["x"], 1, true, true),
-    primitive("max", &["x", "y"], 1, true, true),
-    primitive("min", &["x", "y"], 1, true, true),
-    primitive("mean", &["x"], 1, true, true),
-    primitive("argmax", &["x"], 1, true, false),
-    primitive("size", &["x"], 1, true, false),
-    primitive("shape", &["x"], 1, false, false),
-    primitive("dot", &["a", "b"], 2, true, false),
-    primitive("concat", &["parts"], 1, true, false),
-    primitive("split", &["x", "parts"], 2, true, false),
-    primitive("flatten", &["x"], 1, false, false),
-    primitive("indices", &["n"], 1, false, false),
-    primitive("float", &["x"], 1, false, false),
-    primitive("stop_gradient", &["x"], 1, false, false),
-    primitive("random_uniform", &["shape"], 1, false, false),
-    primitive("random_normal", &["shape"], 1, false, false),
-    primitive("random_mask", &["shape", "share"], 2, false, false),
-    primitive("grad", &["y", "x"], 2, false, false),
-    primitive("fan_in", &["shape"], 1, false, false),
-    primitive("fan_out", &["shape"], 1, false, false),
-    primitive("classes", &["x"], 1, false, false),
-    primitive("expand", &["x", "shape"], 2, false, false),
+    reduction("sum", &["x"], |e, c| e.reduction(Reduction::Sum, c)),
+    reduction("mean", &["x"], |e, c| e.reduction(Reduction::Mean, c)),
+    reduction("max", &["x", "y"], |e, c| e.extreme(Reduction::Max, &binary::MAX, c)),
+    reduction("min", &["x", "y"], |e, c| e.extreme(Reduction::Min, &binary::MIN, c)),
+    over("argmax", &["x"], |e, c| e.argmax(c)),
+    over("size", &["x"], |e, c| e.size_call(c)),
+    over("dot", &["a", "b"], |e, c| e.dot(c)),
+    over("concat", &["parts"], |e, c| e.concat(c)),
+    over("split", &["x", "parts"], |e, c| e.split(c)),
+    plain("shape", &["x"], |e, c| e.shape_call(c)),
+    plain("flatten", &["x"], |e, c| e.flatten(c)),
+    plain("expand", &["x", "shape"], |e, c| e.expand(c)),
+    plain("indices", &["n"], |e, c| e.indices(c)),
+    plain("classes", &["x"], |e, c| e.classes(c)),
+    plain("float", &["x"], |e, c| e.float_call(c)),
+    plain("stop_gradient", &["x"], |e, c| e.stop_gradient(c)),
+    plain("grad", &["y", "x"], |e, c| e.grad(c)),
+    plain("random_uniform", &["shape"], |e, c| e.draw_uniform(c)),
+    plain("random_normal", &["shape"], |e, c| e.draw_normal(c)),
+    plain("random_mask", &["shape", "share"], |e, c| e.draw_mask(c)),
+    plain("fan_in", &["shape"], |e, c| e.fan(Fan::In, c)),
+    plain("fan_out", &["shape"], |e, c| e.fan(Fan::Out, c)),
 ];
 
 /// The static name of a primitive.
@@ -110,30 +120,7 @@ impl<'a> Elab<'a> {
         if call.args.iter().flatten().any(|(v, _)| matches!(v, Value::Invalid)) {
             return Value::Invalid;
         }
-        match name {
-            "sum" | "mean" | "argmax" => self.reduction(name, &call),
-            "max" | "min" if call.args.get(1).is_some_and(Option::is_some) => {
-                let op: Op = if name == "max" { &binary::MAX } else { &binary::MIN };
-                self.extreme_of_two(op, call.arg(0), call.arg(1), span)
-            }
-            "max" | "min" => self.reduction(name, &call),
-            "size" => self.size_call(&call),
-            "shape" => self.shape_call(&call),
-            "dot" => self.dot(&call),
-            "concat" => self.concat(&call),
-            "split" => self.split(&call),
-            "flatten" => self.flatten(&call),
-            "indices" => self.indices(&call),
-            "float" => self.float_call(&call),
-            "stop_gradient" => self.stop_gradient(&call),
-            "random_uniform" | "random_normal" => self.draw(name, &call),
-            "random_mask" => self.draw_mask(&call),
-            "grad" => self.grad(&call),
-            "fan_in" | "fan_out" => self.fan(name, &call),
-            "classes" => self.classes(&call),
-            "expand" => self.expand(&call),
-            _ => Value::Invalid,
-        }
+        (spec.run)(self, &call)
     }
 
     fn primitive_args(&mut self, spec: &'static Primitive, given: Vec<Given<'a>>, span: Span) -> Option<Call<'a>> {

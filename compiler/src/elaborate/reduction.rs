@@ -5,12 +5,23 @@ use super::primitives::Call;
 use super::value::{Axis, AxisSet, Tensor, Value};
 use crate::ir::attrs::Attrs;
 use crate::ir::dim::Dim;
+use crate::ir::op::Op;
 use crate::ir::types::DType;
 use crate::ops::reduce::ARGMAX;
 use crate::ops::source::SIZE;
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
 use nnc_grammar::span::Span;
+
+/// What is made of the elements along axes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Reduction {
+    Sum,
+    /// The sum divided by the number of elements.
+    Mean,
+    Max,
+    Min,
+}
 
 impl<'a> Elab<'a> {
     /// A tensor argument.
@@ -40,48 +51,54 @@ impl<'a> Elab<'a> {
         None
     }
 
-    /// `sum`, `mean`, `max`, `min` over axes (all unless said), `argmax` over one (the last unless said). A mean is the sum
-    /// divided by the number of elements.
-    pub(super) fn reduction(&mut self, name: &str, call: &Call<'a>) -> Value<'a> {
-        let Some(mut t) = self.float_tensor(call.arg(0)) else { return Value::Invalid };
-        let all = AxisSet::Rest { before: 0, after: 0 };
-        let default = if name == "argmax" { AxisSet::Last } else { all };
-        let (set, at) = call.over.clone().unwrap_or((default, call.span));
-        let handle = self.b.clone();
-        if name == "argmax" {
-            let Some(axis) = self.resolve_one(&t.axes, &set, at) else { return Value::Invalid };
-            self.here(call.span);
-            let node = handle.add(&ARGMAX, Attrs::Axis(axis), &[handle.val(t.node)]).value;
-            let mut axes = t.axes;
-            let classes = Some(axes.remove(axis).size);
-            return Value::Tensor(Tensor { node, dtype: DType::I32, axes, classes, scalar: false });
-        }
-        let Some(places) = self.resolve(&t.axes, &set, at) else { return Value::Invalid };
+    /// Where the largest element lies along one axis, the last unless said.
+    pub(super) fn argmax(&mut self, call: &Call<'a>) -> Value<'a> {
+        let Some(t) = self.float_tensor(call.arg(0)) else { return Value::Invalid };
+        let (set, at) = call.over.clone().unwrap_or((AxisSet::Last, call.span));
+        let Some(axis) = self.resolve_one(&t.axes, &set, at) else { return Value::Invalid };
         self.here(call.span);
+        let handle = self.b.clone();
+        let node = handle.add(&ARGMAX, Attrs::Axis(axis), &[handle.val(t.node)]).value;
+        let mut axes = t.axes;
+        let classes = Some(axes.remove(axis).size);
+        Value::Tensor(Tensor { node, dtype: DType::I32, axes, classes, scalar: false })
+    }
+
+    /// `max(x, y)` of two, element by element, or `max(x)` over axes.
+    pub(super) fn extreme(&mut self, over_axes: Reduction, of_two: Op, call: &Call<'a>) -> Value<'a> {
+        match call.args.get(1).cloned().flatten() {
+            Some(second) => self.extreme_of_two(of_two, call.arg(0), second, call.span),
+            None => self.reduction(over_axes, call),
+        }
+    }
+
+    /// A reduction over axes, all unless said.
+    pub(super) fn reduction(&mut self, kind: Reduction, call: &Call<'a>) -> Value<'a> {
+        let Some(mut t) = self.float_tensor(call.arg(0)) else { return Value::Invalid };
+        let (set, at) = call.over.clone().unwrap_or((AxisSet::Rest { before: 0, after: 0 }, call.span));
+        let Some(places) = self.resolve(&t.axes, &set, at) else { return Value::Invalid };
+        let Some(count) = places.iter().try_fold(Dim::constant(1), |n, &i| n.checked_mul(&t.axes[i].size)) else {
+            let d = Diagnostic::error(codes::TOO_LARGE, call.span, "the number of elements leaves 64 bits");
+            return self.fail(d);
+        };
+        self.here(call.span);
+        let handle = self.b.clone();
         // Sums in a figure are taken in double precision.
-        if matches!(name, "sum" | "mean") && self.float == DType::F64 {
+        if matches!(kind, Reduction::Sum | Reduction::Mean) && self.float == DType::F64 {
             t.node = handle.val(t.node).cast(DType::F64).value;
             t.dtype = DType::F64;
         }
         let x = handle.val(t.node);
-        let reduced = match name {
-            "sum" => x.sum(&places),
-            "mean" => {
-                let count = places.iter().try_fold(Dim::constant(1), |n, &i| n.checked_mul(&t.axes[i].size));
-                let Some(count) = count else {
-                    return self.fail(Diagnostic::error(
-                        codes::TOO_LARGE,
-                        call.span,
-                        "the number of elements leaves 64 bits",
-                    ));
-                };
+        let reduced = match kind {
+            Reduction::Sum => x.sum(&places),
+            Reduction::Mean => {
                 let total = x.sum(&places);
                 let ty = total.ty();
                 let n = handle.add(&SIZE, Attrs::Size(ty.dtype, count), &[]);
                 total / n.broadcast(ty.shape, vec![])
             }
-            "max" => x.maximum(&places),
-            _ => -((-x).maximum(&places)),
+            Reduction::Max => x.maximum(&places),
+            Reduction::Min => -((-x).maximum(&places)),
         };
         let (node, axes) = if call.keep {
             let axes: Vec<Axis> =
