@@ -39,7 +39,7 @@ fn sweep(function: Function, double: fn(f64) -> f64, first: u64, stride: u64) ->
         if xs.is_empty() {
             return worst;
         }
-        let outs = eval_slices(&prog, &[Slice::F32(&xs)], &[], &[xs.len()]);
+        let outs = eval_slices(&prog, &[Slice::F32(&xs)], &[xs.len()]);
         let [Column::F32(got)] = outs.as_slice() else { unreachable!("a function of f32 gives f32") };
         for (x, got) in xs.iter().zip(got) {
             let ulps = ulps_f32(*got, Dd::from(double(f64::from(*x))));

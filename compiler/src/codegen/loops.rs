@@ -197,7 +197,7 @@ fn renumber(prog: &Prog, axes: &[Option<u8>]) -> Prog {
             types.iter().enumerate().map(|(k, ty)| p.port(k as u16, ty.unwrap_or(Ty::F32))).collect()
         };
         let index: Vec<_> = axes.iter().map(|a| a.map_or_else(|| p.int(Ty::I32, 0), |d| p.index(d))).collect();
-        p.inline(prog, &ports, &[], &index)
+        p.inline(prog, &ports, &index)
     })
 }
 
@@ -275,7 +275,7 @@ impl Loop {
 fn instruction_cost(inst: &Inst) -> f64 {
     use crate::prog::{Bin, Un};
     match inst {
-        Inst::Const(..) | Inst::Scalar(_) | Inst::Index(_) | Inst::Bitcast(..) => 0.0,
+        Inst::Const(..) | Inst::Index(_) | Inst::Bitcast(..) => 0.0,
         Inst::Port(_) => 0.03,
         Inst::Binary(Bin::Div, ..) | Inst::Unary(Un::Sqrt, _) => 0.25,
         _ => 0.03,

@@ -59,7 +59,7 @@ pub fn evaluate(node: &Node, prepared: &Prepared, operands: &[&Array]) -> Vec<Ar
 fn elementwise(node: &Node, prog: &Prog, operands: &[&Array]) -> Array {
     let shape = node.types[0].sizes().unwrap_or_else(|| unreachable!("a prepared node has numbers for sizes"));
     let ports: Vec<Slice<'_>> = operands.iter().map(|a| lanes(a, &shape)).collect();
-    match interp::eval_slices(prog, &ports, &[], &shape).pop() {
+    match interp::eval_slices(prog, &ports, &shape).pop() {
         Some(column) => from_column(column, &shape),
         None => unreachable!("the program of a node has one result"),
     }
@@ -106,5 +106,5 @@ pub fn uniform(prepared: &Prepared, operands: &[Lane]) -> Option<Lane> {
     if prog.insts().iter().any(|inst| matches!(inst, Inst::Index(_))) {
         return None;
     }
-    interp::eval(prog, operands, &[], &[]).pop()
+    interp::eval(prog, operands, &[]).pop()
 }

@@ -35,15 +35,6 @@ impl Builder {
         Builder::default()
     }
 
-    /// Goes on building an existing graph.
-    pub fn from_graph(graph: Graph) -> Builder {
-        let mut known = HashMap::new();
-        for (id, node) in graph.nodes() {
-            known.entry(key(node.op, &node.attrs, &node.operands)).or_insert(id);
-        }
-        Builder { inner: RefCell::new(Inner { graph, sites: vec![], known }) }
-    }
-
     /// The graph built.
     pub fn finish(self) -> Graph {
         self.inner.into_inner().graph

@@ -6,6 +6,7 @@ use super::attrs::Attrs;
 use super::builder::{Builder, Val};
 use super::types::TensorType;
 use crate::prog::E;
+use crate::prog::reference::Dd;
 
 /// One primitive operation: the single place where it lives.
 pub struct OpDef {
@@ -94,14 +95,14 @@ pub struct ScalarArgs<'a, 'p> {
     pub index: &'a [E<'p>],
 }
 
-/// An independent reference of a scalar operation in double precision.
+/// An independent reference of a scalar operation in higher precision.
 pub enum Reference {
     /// The value, and the partial derivative by operand `i`.
     Function {
         /// The formula.
-        value: fn(&[f64]) -> f64,
+        value: fn(&[Dd]) -> Dd,
         /// Its slope by the operand with this number.
-        slope: fn(&[f64], usize) -> f64,
+        slope: fn(&[Dd], usize) -> Dd,
     },
     /// The formula of an operation without slopes.
     Value(fn(&[f64]) -> f64),

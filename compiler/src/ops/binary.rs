@@ -5,6 +5,7 @@ use super::logic::{EQ, GT, LT};
 use super::unary::LOG;
 use crate::ir::op::{Arity, Domain, Lower, Meaning, OpDef, Reference, ScalarFn, Vjp, VjpArgs};
 use crate::prog::math;
+use crate::prog::reference::{Dd, log, pow};
 
 const REAL: &[Domain] = &[Domain::Float(-4.0, 4.0), Domain::Float(-4.0, 4.0)];
 const DIVISOR: &[Domain] = &[Domain::Float(-4.0, 4.0), Domain::Float(0.1, 4.0)];
@@ -36,7 +37,7 @@ pub static ADD: OpDef = binary(
     "add",
     "a + b",
     |s| s.args[0] + s.args[1],
-    Reference::Function { value: |x| x[0] + x[1], slope: |_, _| 1.0 },
+    Reference::Function { value: |x| x[0] + x[1], slope: |_, _| Dd::ONE },
     Vjp::Rule(|n| vec![Some(n.ct()), Some(n.ct())]),
     REAL,
 );
@@ -46,7 +47,7 @@ pub static SUB: OpDef = binary(
     "sub",
     "a - b",
     |s| s.args[0] - s.args[1],
-    Reference::Function { value: |x| x[0] - x[1], slope: |_, i| if i == 0 { 1.0 } else { -1.0 } },
+    Reference::Function { value: |x| x[0] - x[1], slope: |_, i| if i == 0 { Dd::ONE } else { -Dd::ONE } },
     Vjp::Rule(|n| vec![Some(n.ct()), Some(-n.ct())]),
     REAL,
 );
@@ -70,7 +71,7 @@ pub static DIV: OpDef = OpDef {
         |s| s.args[0] / s.args[1],
         Reference::Function {
             value: |x| x[0] / x[1],
-            slope: |x, i| if i == 0 { 1.0 / x[1] } else { -x[0] / (x[1] * x[1]) },
+            slope: |x, i| if i == 0 { Dd::ONE / x[1] } else { -x[0] / (x[1] * x[1]) },
         },
         Vjp::Rule(|n| vec![Some(n.ct() / n.args[1]), Some(-(n.ct() * n.out() / n.args[1]))]),
         DIVISOR,
@@ -87,7 +88,10 @@ pub static MIN: OpDef = OpDef {
             let (a, b) = (s.args[0], s.args[1]);
             a.lt(b).or(a.ne(a)).select(a, b)
         },
-        Reference::Function { value: |x| x[0].min(x[1]), slope: |x, i| f64::from(u8::from(x[i] < x[1 - i])) },
+        Reference::Function {
+            value: |x| if is_less(x, 0) { x[0] } else { x[1] },
+            slope: |x, i| if is_less(x, i) { Dd::ONE } else { Dd::ZERO },
+        },
         Vjp::Rule(|n| extreme(n, &LT)),
         REAL,
     )
@@ -103,11 +107,19 @@ pub static MAX: OpDef = OpDef {
             let (a, b) = (s.args[0], s.args[1]);
             a.gt(b).or(a.ne(a)).select(a, b)
         },
-        Reference::Function { value: |x| x[0].max(x[1]), slope: |x, i| f64::from(u8::from(x[i] > x[1 - i])) },
+        Reference::Function {
+            value: |x| if is_less(x, 1) { x[0] } else { x[1] },
+            slope: |x, i| if is_less(x, 1 - i) { Dd::ONE } else { Dd::ZERO },
+        },
         Vjp::Rule(|n| extreme(n, &GT)),
         REAL,
     )
 };
+
+/// Whether operand `i` of two is less than the other one.
+fn is_less(x: &[Dd], i: usize) -> bool {
+    x[i].to_f64() < x[1 - i].to_f64()
+}
 
 /// The side that wins takes the cotangent; equals share it evenly.
 fn extreme<'b>(n: &VjpArgs<'_, 'b>, wins: crate::ir::op::Op) -> Vec<Option<crate::ir::builder::Val<'b>>> {
@@ -124,8 +136,8 @@ pub static POW: OpDef = OpDef {
         "a to the power b",
         |s| math::pow(s.args[0], s.args[1]),
         Reference::Function {
-            value: |x| x[0].powf(x[1]),
-            slope: |x, i| if i == 0 { x[1] * x[0].powf(x[1] - 1.0) } else { x[0].powf(x[1]) * x[0].ln() },
+            value: |x| pow(x[0], x[1]),
+            slope: |x, i| if i == 0 { x[1] * pow(x[0], x[1] - Dd::ONE) } else { pow(x[0], x[1]) * log(x[0]) },
         },
         Vjp::Rule(|n| {
             let (a, b, ct) = (n.args[0], n.args[1], n.ct());

@@ -5,6 +5,7 @@ use crate::ir::attrs::Attrs;
 use crate::ir::op::{Arity, Domain, InferError, Lower, Meaning, OpDef, Reference, ScalarFn, Vjp};
 use crate::ir::types::{DType, TensorType, is_float};
 use crate::prog::Ty;
+use crate::prog::reference::Dd;
 
 const PAIR: &[Domain] = &[Domain::Float(-2.0, 2.0), Domain::Float(-2.0, 2.0)];
 const MASKS: &[Domain] = &[Domain::Bool, Domain::Bool];
@@ -75,8 +76,8 @@ pub static SELECT: OpDef = OpDef {
     infer: infer::select,
     meaning: Meaning::Scalar(|s| s.args[0].select(s.args[1], s.args[2])),
     reference: Reference::Function {
-        value: |x| if x[0] != 0.0 { x[1] } else { x[2] },
-        slope: |x, i| truth((x[0] != 0.0) == (i == 1) && i > 0),
+        value: |x| if x[0] == Dd::ZERO { x[2] } else { x[1] },
+        slope: |x, i| Dd::from(truth(i > 0 && (x[0] == Dd::ZERO) == (i == 2))),
     },
     vjp: Vjp::Rule(|n| {
         if !is_float(n.out().ty().dtype) {
@@ -104,7 +105,7 @@ pub static CAST: OpDef = OpDef {
         _ => Err(wrong_attrs()),
     },
     meaning: Meaning::Scalar(|s| s.args[0].to(scalar_type(s.ty.dtype))),
-    reference: Reference::Function { value: |x| x[0], slope: |_, _| 1.0 },
+    reference: Reference::Function { value: |x| x[0], slope: |_, _| Dd::ONE },
     vjp: Vjp::Rule(|n| {
         let from = n.args[0].ty().dtype;
         vec![(is_float(from) && is_float(n.out().ty().dtype)).then(|| n.ct().cast(from))]

@@ -3,7 +3,7 @@
 use super::infer;
 use crate::ir::op::{Arity, Domain, Lower, Meaning, OpDef, Reference, ScalarFn, Vjp};
 use crate::prog::math;
-use std::f64::consts::PI;
+use crate::prog::reference::{Dd, cos, erf, exp, expm1, log, log1p, sin, tanh};
 
 const REAL: &[Domain] = &[Domain::Float(-4.0, 4.0)];
 const POSITIVE: &[Domain] = &[Domain::Float(0.05, 8.0)];
@@ -36,7 +36,7 @@ pub static NEG: OpDef = OpDef {
         "neg",
         "-x",
         |s| -s.args[0],
-        Reference::Function { value: |x| -x[0], slope: |_, _| -1.0 },
+        Reference::Function { value: |x| -x[0], slope: |_, _| -Dd::ONE },
         Vjp::Rule(|n| vec![Some(-n.ct())]),
         REAL,
     )
@@ -47,7 +47,7 @@ pub static ABS: OpDef = unary(
     "abs",
     "the absolute value; its slope at 0 is 0",
     |s| s.args[0].abs(),
-    Reference::Function { value: |x| x[0].abs(), slope: |x, _| x[0].signum() },
+    Reference::Function { value: |x| x[0].abs(), slope: |x, _| Dd::from(x[0].to_f64().signum()) },
     Vjp::Rule(|n| vec![Some(n.ct() * n.args[0].unary(&SIGN))]),
     REAL,
 );
@@ -73,7 +73,7 @@ pub static EXP: OpDef = unary(
     "exp",
     "e to the power x",
     |s| math::exp(s.args[0]),
-    Reference::Function { value: |x| x[0].exp(), slope: |x, _| x[0].exp() },
+    Reference::Function { value: |x| exp(x[0]), slope: |x, _| exp(x[0]) },
     Vjp::Rule(|n| vec![Some(n.ct() * n.out())]),
     REAL,
 );
@@ -83,7 +83,7 @@ pub static EXPM1: OpDef = unary(
     "expm1",
     "e to the power x, minus 1, exact for small x",
     |s| math::expm1(s.args[0]),
-    Reference::Function { value: |x| x[0].exp_m1(), slope: |x, _| x[0].exp() },
+    Reference::Function { value: |x| expm1(x[0]), slope: |x, _| exp(x[0]) },
     Vjp::Rule(|n| vec![Some(n.ct() * (n.out() + 1.0))]),
     REAL,
 );
@@ -93,7 +93,7 @@ pub static LOG: OpDef = unary(
     "log",
     "the natural logarithm",
     |s| math::log(s.args[0]),
-    Reference::Function { value: |x| x[0].ln(), slope: |x, _| 1.0 / x[0] },
+    Reference::Function { value: |x| log(x[0]), slope: |x, _| Dd::ONE / x[0] },
     Vjp::Rule(|n| vec![Some(n.ct() / n.args[0])]),
     POSITIVE,
 );
@@ -103,7 +103,7 @@ pub static LOG1P: OpDef = unary(
     "log1p",
     "the natural logarithm of 1 + x, exact for small x",
     |s| math::log1p(s.args[0]),
-    Reference::Function { value: |x| x[0].ln_1p(), slope: |x, _| 1.0 / (1.0 + x[0]) },
+    Reference::Function { value: |x| log1p(x[0]), slope: |x, _| Dd::ONE / (Dd::ONE + x[0]) },
     Vjp::Rule(|n| vec![Some(n.ct() / (n.args[0] + 1.0))]),
     &[Domain::Float(-0.9, 4.0)],
 );
@@ -113,7 +113,7 @@ pub static SQRT: OpDef = unary(
     "sqrt",
     "the square root",
     |s| s.args[0].sqrt(),
-    Reference::Function { value: |x| x[0].sqrt(), slope: |x, _| 0.5 / x[0].sqrt() },
+    Reference::Function { value: |x| x[0].sqrt(), slope: |x, _| Dd::from(0.5) / x[0].sqrt() },
     Vjp::Rule(|n| vec![Some(n.ct() / (n.out() * 2.0))]),
     POSITIVE,
 );
@@ -123,7 +123,14 @@ pub static TANH: OpDef = unary(
     "tanh",
     "the hyperbolic tangent",
     |s| math::tanh(s.args[0]),
-    Reference::Function { value: |x| x[0].tanh(), slope: |x, _| 1.0 / x[0].cosh().powi(2) },
+    Reference::Function {
+        value: |x| tanh(x[0]),
+        // 1 − tanh² = 4 / (eˣ + e⁻ˣ)², without cancellation.
+        slope: |x, _| {
+            let sum = exp(x[0]) + exp(-x[0]);
+            Dd::from(4.0) / (sum * sum)
+        },
+    },
     Vjp::Rule(|n| vec![Some(n.ct() * (1.0 - n.out() * n.out()))]),
     REAL,
 );
@@ -133,7 +140,7 @@ pub static ERF: OpDef = unary(
     "erf",
     "the error function, 2/sqrt(pi) times the integral of exp(-t^2) from 0 to x",
     |s| math::erf(s.args[0]),
-    Reference::Function { value: |x| libm::erf(x[0]), slope: |x, _| 2.0 / PI.sqrt() * (-x[0] * x[0]).exp() },
+    Reference::Function { value: |x| erf(x[0]), slope: |x, _| Dd::TWO_OVER_SQRT_PI * exp(-(x[0] * x[0])) },
     Vjp::Rule(|n| {
         let x = n.args[0];
         vec![Some(n.ct() * ((-(x * x)).unary(&EXP) * std::f64::consts::FRAC_2_SQRT_PI))]
@@ -146,7 +153,7 @@ pub static SIN: OpDef = unary(
     "sin",
     "the sine",
     |s| math::sin(s.args[0]),
-    Reference::Function { value: |x| x[0].sin(), slope: |x, _| x[0].cos() },
+    Reference::Function { value: |x| sin(x[0]), slope: |x, _| cos(x[0]) },
     Vjp::Rule(|n| vec![Some(n.ct() * n.args[0].unary(&COS))]),
     REAL,
 );
@@ -156,7 +163,7 @@ pub static COS: OpDef = unary(
     "cos",
     "the cosine",
     |s| math::cos(s.args[0]),
-    Reference::Function { value: |x| x[0].cos(), slope: |x, _| -x[0].sin() },
+    Reference::Function { value: |x| cos(x[0]), slope: |x, _| -sin(x[0]) },
     Vjp::Rule(|n| vec![Some(-(n.ct() * n.args[0].unary(&SIN)))]),
     REAL,
 );

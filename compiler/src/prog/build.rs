@@ -38,11 +38,6 @@ impl Builder {
         e
     }
 
-    /// Run-time scalar number `k`, an `F64`.
-    pub fn scalar(&self, k: u16) -> E<'_> {
-        self.insert(Inst::Scalar(k))
-    }
-
     /// The coordinate along loop axis `d`, an `I32`.
     pub fn index(&self, d: u8) -> E<'_> {
         self.insert(Inst::Index(d))
@@ -88,16 +83,15 @@ impl Builder {
         self.constant(Lane::Bool(value))
     }
 
-    /// Splices `prog` in: its ports, scalars and indices become the given values of this program. Returns its outputs.
+    /// Splices `prog` in: its ports and indices become the given values of this program. Returns its outputs.
     ///
     /// # Panics
     /// If an argument is missing or has another type than its use in `prog`.
-    pub fn inline<'p>(&'p self, prog: &Prog, ports: &[E<'p>], scalars: &[E<'p>], index: &[E<'p>]) -> Vec<E<'p>> {
+    pub fn inline<'p>(&'p self, prog: &Prog, ports: &[E<'p>], index: &[E<'p>]) -> Vec<E<'p>> {
         let mut values: Vec<Id> = Vec::with_capacity(prog.insts.len());
         for (_, inst, ty) in prog.iter() {
             let argument = match *inst {
                 Inst::Port(k) => Some(ports.get(usize::from(k))),
-                Inst::Scalar(k) => Some(scalars.get(usize::from(k))),
                 Inst::Index(d) => Some(index.get(usize::from(d))),
                 _ => None,
             };

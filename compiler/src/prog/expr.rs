@@ -136,11 +136,6 @@ impl<'p> E<'p> {
         self.compare(Cmp::Ge, b)
     }
 
-    /// self < b as unsigned integers.
-    pub fn ult(self, b: E<'p>) -> E<'p> {
-        self.compare(Cmp::ULt, b)
-    }
-
     /// Whether a float is NaN.
     pub fn is_nan(self) -> E<'p> {
         self.ne(self)

@@ -14,9 +14,8 @@ const BLOCK: usize = 128;
 ///
 /// # Panics
 /// If an argument that the program reads is missing or has another type: the caller's bug.
-pub fn eval(prog: &Prog, ports: &[Lane], scalars: &[f64], index: &[i32]) -> Vec<Lane> {
+pub fn eval(prog: &Prog, ports: &[Lane], index: &[i32]) -> Vec<Lane> {
     let mut machine = Machine::new(prog, 1);
-    machine.set_scalars(scalars);
     for (i, inst) in prog.insts().iter().enumerate() {
         match *inst {
             Inst::Port(k) => load(&mut machine.values[i], &port_of(ports, k), 0, 1),
@@ -37,10 +36,9 @@ pub fn eval(prog: &Prog, ports: &[Lane], scalars: &[f64], index: &[i32]) -> Vec<
 /// # Panics
 /// If an argument that the program reads is missing, too short or of another type, or an axis is longer than 2^31 − 1: the
 /// caller's bug.
-pub fn eval_slices(prog: &Prog, ports: &[Slice<'_>], scalars: &[f64], shape: &[usize]) -> Vec<Column> {
+pub fn eval_slices(prog: &Prog, ports: &[Slice<'_>], shape: &[usize]) -> Vec<Column> {
     let lanes: usize = shape.iter().product();
     let mut machine = Machine::new(prog, BLOCK.min(lanes.max(1)));
-    machine.set_scalars(scalars);
     let mut outs: Vec<Column> = prog.outs().iter().map(|id| Column::zeros(prog.ty(*id), lanes)).collect();
     let mut start = 0;
     while start < lanes {
@@ -160,17 +158,6 @@ impl<'a> Machine<'a> {
         #[cfg(not(target_arch = "x86_64"))]
         let fma = false;
         Machine { prog, values, fma }
-    }
-
-    fn set_scalars(&mut self, scalars: &[f64]) {
-        for (value, inst) in self.values.iter_mut().zip(self.prog.insts()) {
-            if let (Column::F64(v), Inst::Scalar(k)) = (value, *inst) {
-                match scalars.get(usize::from(k)) {
-                    Some(&scalar) => v.fill(scalar),
-                    None => panic!("no value for scalar {k}"),
-                }
-            }
-        }
     }
 
     /// Computes every value that is not an input, for the first `n` lanes of the block.

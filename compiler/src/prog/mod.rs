@@ -156,8 +156,6 @@ pub enum Cmp {
     Gt,
     /// Greater or equal; integers as signed.
     Ge,
-    /// Less as unsigned integers; integers only.
-    ULt,
 }
 
 /// One instruction. Its type is in [`Prog::tys`] at the same position.
@@ -165,8 +163,6 @@ pub enum Cmp {
 pub enum Inst {
     /// The element of input port k, loaded at the port's own type.
     Port(u16),
-    /// Run-time scalar number k: one `F64` for the whole run of the loop.
-    Scalar(u16),
     /// A constant: its bits in the low part (`F32`: 32 bits; `I32`: 32 bits, zeros above; `Bool`: 0 or 1).
     Const(Ty, u64),
     /// The coordinate along loop axis d, as `I32` so that it has the lane width of `F32`; an axis has at most 2^31 − 1 steps.
@@ -195,7 +191,7 @@ impl Inst {
     /// The operands in order.
     pub fn operands(&self) -> impl Iterator<Item = Id> {
         let list = match *self {
-            Inst::Port(_) | Inst::Scalar(_) | Inst::Const(..) | Inst::Index(_) => [None; 3],
+            Inst::Port(_) | Inst::Const(..) | Inst::Index(_) => [None; 3],
             Inst::Unary(_, a) | Inst::Convert(_, a) | Inst::ZeroExtend(a) | Inst::Bitcast(_, a) => {
                 [Some(a), None, None]
             }
@@ -208,7 +204,7 @@ impl Inst {
     /// The same instruction with every operand replaced.
     pub fn map_operands(&self, mut f: impl FnMut(Id) -> Id) -> Inst {
         match *self {
-            leaf @ (Inst::Port(_) | Inst::Scalar(_) | Inst::Const(..) | Inst::Index(_)) => leaf,
+            leaf @ (Inst::Port(_) | Inst::Const(..) | Inst::Index(_)) => leaf,
             Inst::Unary(op, a) => Inst::Unary(op, f(a)),
             Inst::Binary(op, a, b) => Inst::Binary(op, f(a), f(b)),
             Inst::Fma(a, b, c) => Inst::Fma(f(a), f(b), f(c)),

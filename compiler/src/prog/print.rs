@@ -58,7 +58,6 @@ impl fmt::Display for Cmp {
             Cmp::Le => "le",
             Cmp::Gt => "gt",
             Cmp::Ge => "ge",
-            Cmp::ULt => "lt_u",
         })
     }
 }
@@ -98,7 +97,6 @@ impl fmt::Display for Prog {
             write!(f, "%{}: {ty} = ", id.0)?;
             match inst {
                 Inst::Port(k) => write!(f, "port {k}")?,
-                Inst::Scalar(k) => write!(f, "scalar {k}")?,
                 Inst::Const(..) => {}
                 Inst::Index(d) => write!(f, "index {d}")?,
                 Inst::Unary(op, _) => write!(f, "{op}")?,

@@ -1,6 +1,6 @@
 //! Keyed draws: the numbers that belong to a seed, a stream, a step and an element. No draw depends on another one.
 
-use super::math::{normal as normal_of_words, philox4x32_10, uniform_f32, uniform_f64};
+use super::math::{normal as normal_of_words, philox4x32_10, uniform_f64};
 use super::{E, Ty};
 
 /// What a draw belongs to; all four are `I64`.
@@ -31,11 +31,6 @@ pub fn uniform<'p>(key: &Key<'p>) -> E<'p> {
     uniform_f64(first, second)
 }
 
-/// Uniform in [0, 1), an `F32` of 24 random bits, from the first word.
-pub fn uniform_single<'p>(key: &Key<'p>) -> E<'p> {
-    uniform_f32(words(key)[0])
-}
-
 /// Standard normal, an `F64`, from all four words.
 pub fn normal<'p>(key: &Key<'p>) -> E<'p> {
     normal_of_words(words(key))
@@ -52,7 +47,7 @@ mod tests {
             let [seed, step, stream, element] = [0, 1, 2, 3].map(|k| p.port(k, Ty::I64));
             body(&Key { seed, step, stream, element })
         });
-        eval(&prog, &key.map(Lane::I64), &[], &[])
+        eval(&prog, &key.map(Lane::I64), &[])
     }
 
     #[test]
@@ -68,7 +63,7 @@ mod tests {
 
     #[test]
     fn every_part_of_the_key_changes_the_draw() {
-        let all = |key: [i64; 4]| draw(|key| vec![uniform(key), uniform_single(key), normal(key)], key);
+        let all = |key: [i64; 4]| draw(|key| vec![uniform(key), normal(key)], key);
         let base = all([1, 2, 3, 4]);
         for key in
             [[2, 2, 3, 4], [1, 3, 3, 4], [1, 2, 4, 4], [1, 2, 3, 5], [1 << 32 | 1, 2, 3, 4], [1, 2, 3, 1 << 32 | 4]]

@@ -76,7 +76,7 @@ macro_rules! int_binary {
 }
 
 macro_rules! compare {
-    ($op:ident, $out:ident, $a:ident, $b:ident, $n:ident, $unsigned_less:expr) => {
+    ($op:ident, $out:ident, $a:ident, $b:ident, $n:ident) => {
         match $op {
             Cmp::Eq => lanes!($n, $out = |$a, $b| $a == $b),
             Cmp::Ne => lanes!($n, $out = |$a, $b| $a != $b),
@@ -84,7 +84,6 @@ macro_rules! compare {
             Cmp::Le => lanes!($n, $out = |$a, $b| $a <= $b),
             Cmp::Gt => lanes!($n, $out = |$a, $b| $a > $b),
             Cmp::Ge => lanes!($n, $out = |$a, $b| $a >= $b),
-            Cmp::ULt => lanes!($n, $out = |$a, $b| $unsigned_less),
         }
     };
 }
@@ -95,7 +94,7 @@ pub(super) fn step(inst: &Inst, out: &mut Column, values: &[Column], n: usize) {
     use Column as C;
     let at = |id: super::Id| &values[id.index()];
     match *inst {
-        Inst::Port(_) | Inst::Scalar(_) | Inst::Const(..) | Inst::Index(_) => {}
+        Inst::Port(_) | Inst::Const(..) | Inst::Index(_) => {}
         Inst::Unary(op, a) => match (out, at(a)) {
             (C::F32(out), C::F32(a)) => float_unary!(op, out, a, n),
             (C::F64(out), C::F64(a)) => float_unary!(op, out, a, n),
@@ -122,10 +121,10 @@ pub(super) fn step(inst: &Inst, out: &mut Column, values: &[Column], n: usize) {
             _ => ill_typed(inst),
         },
         Inst::Compare(op, a, b) => match (out, at(a), at(b)) {
-            (C::Bool(out), C::F32(a), C::F32(b)) => compare!(op, out, a, b, n, a < b),
-            (C::Bool(out), C::F64(a), C::F64(b)) => compare!(op, out, a, b, n, a < b),
-            (C::Bool(out), C::I32(a), C::I32(b)) => compare!(op, out, a, b, n, (a as u32) < b as u32),
-            (C::Bool(out), C::I64(a), C::I64(b)) => compare!(op, out, a, b, n, (a as u64) < b as u64),
+            (C::Bool(out), C::F32(a), C::F32(b)) => compare!(op, out, a, b, n),
+            (C::Bool(out), C::F64(a), C::F64(b)) => compare!(op, out, a, b, n),
+            (C::Bool(out), C::I32(a), C::I32(b)) => compare!(op, out, a, b, n),
+            (C::Bool(out), C::I64(a), C::I64(b)) => compare!(op, out, a, b, n),
             _ => ill_typed(inst),
         },
         Inst::Select(c, a, b) => match (out, at(c), at(a), at(b)) {

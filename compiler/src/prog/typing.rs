@@ -1,6 +1,6 @@
 //! The typing rule of instructions.
 
-use super::{Bin, Cmp, Id, Inst, Ty, Un};
+use super::{Bin, Id, Inst, Ty, Un};
 
 /// The type of `inst`, given the types of its operands, or what is wrong with it. A port has no type of its own here.
 pub(super) fn type_of(inst: &Inst, ty: impl Fn(Id) -> Ty) -> Result<Ty, String> {
@@ -11,7 +11,6 @@ pub(super) fn type_of(inst: &Inst, ty: impl Fn(Id) -> Ty) -> Result<Ty, String> 
     let require = |holds: bool, t: Ty| if holds { Ok(t) } else { Err(format!("not defined for {t}")) };
     match *inst {
         Inst::Port(k) => Err(format!("port {k} has no declared type")),
-        Inst::Scalar(_) => Ok(Ty::F64),
         Inst::Const(t, _) => Ok(t),
         Inst::Index(_) => Ok(Ty::I32),
         Inst::Unary(op, a) => {
@@ -42,9 +41,9 @@ pub(super) fn type_of(inst: &Inst, ty: impl Fn(Id) -> Ty) -> Result<Ty, String> 
             let t = same(b, c)?;
             require(t.is_float(), t)
         }
-        Inst::Compare(op, a, b) => {
+        Inst::Compare(_, a, b) => {
             let t = same(a, b)?;
-            require(t.is_int() || (t.is_float() && op != Cmp::ULt), t)?;
+            require(t.is_int() || t.is_float(), t)?;
             Ok(Ty::Bool)
         }
         Inst::Select(c, a, b) => {

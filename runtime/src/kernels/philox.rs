@@ -11,9 +11,8 @@
 //! | 2 | low half of `step` | |
 //! | 3 | `stream` | |
 //!
-//! Every element has a block of its own. A 32-bit draw is word 0; a 64-bit draw is word 0 as its
-//! high half and word 1 as its low half. Therefore the f32 uniform of an element is its f64 uniform
-//! cut to 24 bits.
+//! Every element has a block of its own; a 64-bit draw is word 0 as its high half and word 1 as its low half. The draws of
+//! programs are compiled from the same counter and key.
 
 /// The stream of [`permutation`]; programs number theirs from 0.
 pub const PERMUTATION_STREAM: u32 = u32::MAX;
@@ -46,17 +45,6 @@ pub fn block(seed: u64, stream: u32, step: u64, element: u64) -> [u32; 4] {
 pub fn bits64(seed: u64, stream: u32, step: u64, element: u64) -> u64 {
     let [high, low, ..] = block(seed, stream, step, element);
     u64::from(high) << 32 | u64::from(low)
-}
-
-/// A uniform number in [0, 1): the top 24 bits of the 32-bit draw, divided by 2^24.
-pub fn uniform_f32(seed: u64, stream: u32, step: u64, element: u64) -> f32 {
-    let [word, ..] = block(seed, stream, step, element);
-    (word >> 8) as f32 / (1u32 << 24) as f32
-}
-
-/// A uniform number in [0, 1): the top 53 bits of the 64-bit draw, divided by 2^53.
-pub fn uniform_f64(seed: u64, stream: u32, step: u64, element: u64) -> f64 {
-    (bits64(seed, stream, step, element) >> 11) as f64 / (1u64 << 53) as f64
 }
 
 /// A random order of `0..n`, every one equally likely: the Fisher-Yates shuffle, from the last place
@@ -109,18 +97,6 @@ mod tests {
         let (seed, element) = (0x299f31d0_a4093822, 0x85a308d3_243f6a88);
         assert_eq!(block(seed, 0x03707344, 0x13198a2e, element), answer);
         assert_eq!(bits64(seed, 0x03707344, 0x13198a2e, element), 0xd16cfe09_94fdcceb);
-    }
-
-    #[test]
-    fn uniforms_agree_and_fill_their_range() {
-        let draws: Vec<(f32, f64)> = (0..4096).map(|e| (uniform_f32(7, 3, 11, e), uniform_f64(7, 3, 11, e))).collect();
-        for &(single, double) in &draws {
-            assert!((0.0..1.0).contains(&single) && (0.0..1.0).contains(&double));
-            assert_eq!(f64::from(single), (double * 16_777_216.0).floor() / 16_777_216.0);
-        }
-        let mean = draws.iter().map(|d| d.1).sum::<f64>() / draws.len() as f64;
-        let square = draws.iter().map(|d| d.1 * d.1).sum::<f64>() / draws.len() as f64;
-        assert!((mean - 0.5).abs() < 0.02 && (square - 1.0 / 3.0).abs() < 0.02, "{mean} {square}");
     }
 
     #[test]

@@ -54,7 +54,6 @@ impl<'l> Body<'l> {
                 Inst::Port(k) => place_level(nest, &nest.ports[usize::from(k)]),
                 Inst::Index(d) if usize::from(d) < nest.n_outer => Level::Row,
                 Inst::Index(_) => Level::Element,
-                Inst::Scalar(_) => Level::Region,
                 _ => inst.operands().map(|id| levels[id.index()]).max().unwrap_or(Level::Constant),
             });
         }

@@ -38,7 +38,7 @@ pub(super) fn instruction(b: &mut FunctionBuilder<'_>, inst: &Inst, ty: Ty, from
         Inst::Unary(op, _) => unary(b, op, ty, x[0]),
         Inst::Binary(op, ..) => binary(b, op, ty, x[0], x[1]),
         Inst::Fma(..) => b.ins().fma(x[0], x[1], x[2]),
-        Inst::Compare(op, ..) => match float_condition(op).filter(|_| from.is_float()) {
+        Inst::Compare(op, ..) => match from.is_float().then(|| float_condition(op)) {
             Some(condition) => b.ins().fcmp(condition, x[0], x[1]),
             None => b.ins().icmp(int_condition(op), x[0], x[1]),
         },
@@ -46,7 +46,7 @@ pub(super) fn instruction(b: &mut FunctionBuilder<'_>, inst: &Inst, ty: Ty, from
         Inst::Convert(..) => convert(b, ty, from, x[0]),
         Inst::ZeroExtend(_) => b.ins().uextend(types::I64, x[0]),
         Inst::Bitcast(..) => bitcast(b, lane_type(ty), x[0]),
-        Inst::Port(_) | Inst::Scalar(_) | Inst::Const(..) | Inst::Index(_) => {
+        Inst::Port(_) | Inst::Const(..) | Inst::Index(_) => {
             unreachable!("leaves are made where their values come from")
         }
     }
@@ -95,17 +95,16 @@ pub(super) fn binary(b: &mut FunctionBuilder<'_>, op: Bin, ty: Ty, x: Value, y: 
     }
 }
 
-/// The condition on floats; false on NaN but for `Ne`. There is none for `ULt`.
-pub(super) fn float_condition(op: Cmp) -> Option<FloatCC> {
-    Some(match op {
+/// The condition on floats; false on NaN but for `Ne`.
+pub(super) fn float_condition(op: Cmp) -> FloatCC {
+    match op {
         Cmp::Eq => FloatCC::Equal,
         Cmp::Ne => FloatCC::NotEqual,
         Cmp::Lt => FloatCC::LessThan,
         Cmp::Le => FloatCC::LessThanOrEqual,
         Cmp::Gt => FloatCC::GreaterThan,
         Cmp::Ge => FloatCC::GreaterThanOrEqual,
-        Cmp::ULt => return None,
-    })
+    }
 }
 
 /// The condition on integers.
@@ -117,7 +116,6 @@ pub(super) fn int_condition(op: Cmp) -> IntCC {
         Cmp::Le => IntCC::SignedLessThanOrEqual,
         Cmp::Gt => IntCC::SignedGreaterThan,
         Cmp::Ge => IntCC::SignedGreaterThanOrEqual,
-        Cmp::ULt => IntCC::UnsignedLessThan,
     }
 }
 

@@ -5,7 +5,6 @@ use super::lanes::{
 };
 use super::scalar::{self, bitcast, float_condition, int_condition};
 use crate::prog::{Bin, Cmp, Inst, Ty, Un};
-use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 use cranelift_frontend::FunctionBuilder;
 
@@ -48,7 +47,7 @@ pub(super) fn instruction(
             wide => wide,
         },
         Inst::Bitcast(..) => x[0].map(|x| bitcast(b, vector_type(ty), x)),
-        Inst::Port(_) | Inst::Scalar(_) | Inst::Const(..) | Inst::Index(_) => {
+        Inst::Port(_) | Inst::Const(..) | Inst::Index(_) => {
             unreachable!("leaves are made where their values come from")
         }
     }
@@ -75,15 +74,8 @@ fn unary(b: &mut FunctionBuilder<'_>, op: Un, ty: Ty, x: Value) -> Value {
 
 /// A comparison of two vectors: a mask of the operands' width.
 fn compare(b: &mut FunctionBuilder<'_>, op: Cmp, from: Ty, x: Value, y: Value) -> Value {
-    if let Some(condition) = float_condition(op).filter(|_| from.is_float()) {
-        return b.ins().fcmp(condition, x, y);
-    }
-    if op == Cmp::ULt {
-        // Unsigned order is signed order with the sign bits flipped.
-        let sign = 1u64 << (8 * from.bytes() - 1);
-        let flip = splat_vector(b, vector_type(from), sign);
-        let (x, y) = (b.ins().bxor(x, flip), b.ins().bxor(y, flip));
-        return b.ins().icmp(IntCC::SignedLessThan, x, y);
+    if from.is_float() {
+        return b.ins().fcmp(float_condition(op), x, y);
     }
     b.ins().icmp(int_condition(op), x, y)
 }

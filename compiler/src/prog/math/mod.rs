@@ -21,7 +21,7 @@ mod twofold;
 pub use erf::erf;
 pub use exp::{exp, expm1};
 pub use log::{log, log1p};
-pub use philox::{normal, philox4x32_10, uniform_f32, uniform_f64};
+pub use philox::{normal, philox4x32_10, uniform_f64};
 pub use pow::pow;
 pub use tanh::tanh;
 pub use trig::{cos, sin};

@@ -32,11 +32,6 @@ pub fn philox4x32_10<'p>(counter: [E<'p>; 4], key: [E<'p>; 2]) -> [E<'p>; 4] {
     [c0, c1, c2, c3]
 }
 
-/// A uniform draw from [0, 1) in `F32`: the top 24 bits of a word.
-pub fn uniform_f32<'p>(word: E<'p>) -> E<'p> {
-    word.shr_u(word.n(8)).to(Ty::F32) * 2f64.powi(-24)
-}
-
 /// A uniform draw from [0, 1) in `F64`: 53 bits, 27 from the top of the first word, then 26 from the top of the second.
 pub fn uniform_f64<'p>(first: E<'p>, second: E<'p>) -> E<'p> {
     let high = first.shr_u(first.n(5)).to(Ty::F64);

@@ -1,7 +1,7 @@
-//! References: the elementary functions and their derivatives to about 100 bits, independent of [`super::math`].
+//! References: the elementary functions to about 100 bits, independent of [`super::math`].
 //!
-//! Tests measure programs against these, and the slopes of the operation table against the derivatives. Nothing here runs
-//! in a compiled program. Values are [`Dd`], an unevaluated sum of two doubles; results below 2^-960 keep fewer bits, as the
+//! Tests measure programs against these; the reference columns of the operation table are written with them. Nothing here
+//! runs in a compiled program. Values are [`Dd`], an unevaluated sum of two doubles; results below 2^-960 keep fewer bits, as the
 //! second double underflows.
 
 mod dd;
@@ -13,50 +13,6 @@ pub use elementary::{cos, erf, exp, expm1, log, log1p, pow, sin, tanh};
 
 #[cfg(test)]
 mod tests;
-
-/// A function with its partial derivatives, all taking the operands in order.
-#[derive(Clone, Copy, Debug)]
-pub struct Reference {
-    /// The name in the operation table.
-    pub name: &'static str,
-    /// The value.
-    pub value: fn(&[Dd]) -> Dd,
-    /// One derivative for each operand.
-    pub slopes: &'static [fn(&[Dd]) -> Dd],
-}
-
-/// The references of the functions in [`super::math`].
-///
-/// # Panics
-/// Value and slopes index their operands: calling them with fewer than `slopes.len()` operands is the caller's bug.
-pub const REFERENCES: [Reference; 9] = [
-    Reference { name: "exp", value: |x| exp(x[0]), slopes: &[|x| exp(x[0])] },
-    Reference { name: "expm1", value: |x| expm1(x[0]), slopes: &[|x| exp(x[0])] },
-    Reference { name: "log", value: |x| log(x[0]), slopes: &[|x| Dd::ONE / x[0]] },
-    Reference { name: "log1p", value: |x| log1p(x[0]), slopes: &[|x| Dd::ONE / (Dd::ONE + x[0])] },
-    // 1 − tanh² = 4 / (eˣ + e⁻ˣ)², without cancellation.
-    Reference {
-        name: "tanh",
-        value: |x| tanh(x[0]),
-        slopes: &[|x| {
-            let sum = exp(x[0]) + exp(-x[0]);
-            Dd::from(4.0) / (sum * sum)
-        }],
-    },
-    Reference { name: "erf", value: |x| erf(x[0]), slopes: &[|x| Dd::TWO_OVER_SQRT_PI * exp(-(x[0] * x[0]))] },
-    Reference { name: "sin", value: |x| sin(x[0]), slopes: &[|x| cos(x[0])] },
-    Reference { name: "cos", value: |x| cos(x[0]), slopes: &[|x| -sin(x[0])] },
-    Reference {
-        name: "pow",
-        value: |x| pow(x[0], x[1]),
-        slopes: &[|x| x[1] * pow(x[0], x[1] - Dd::ONE), |x| pow(x[0], x[1]) * log(x[0])],
-    },
-];
-
-/// The reference of this name.
-pub fn reference(name: &str) -> Option<&'static Reference> {
-    const { &REFERENCES }.iter().find(|r| r.name == name)
-}
 
 /// The distance from `got` to `want` in units in the last place of `want` as an `f64` (of the smallest denormal where `want`
 /// is denormal). 0 for two NaNs or equal infinities; infinite where only one of the two is finite, or a number.

@@ -149,7 +149,7 @@ impl<T: Real> Case<T> {
                 if special && choice.is_multiple_of(7) {
                     return specials[choice / 7 % specials.len()];
                 }
-                T::of(2.0 * philox::uniform_f64(seed, stream, 0, element) - 1.0)
+                T::of((philox::bits64(seed, stream, 0, element) >> 11) as f64 * 2f64.powi(-52) - 1.0)
             };
             (0..count as u64).map(value).collect::<Vec<T>>()
         };
