@@ -9,6 +9,7 @@ use nnc_grammar::ast::{Expr, ExprKind, Name};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::{SourceId, Span};
+use nnc_runtime::text::nearest;
 
 const SETTINGS: [&str; 1] = ["precision"];
 
@@ -81,7 +82,7 @@ impl<'a> Elab<'a> {
                 continue;
             }
             // The shell has no place in the text: the report points at the options there are, or at the start.
-            let near = super::suggest::nearest(name, known.iter().map(|k| k.text.as_str()));
+            let near = nearest(name, known.iter().map(|k| k.text.as_str()));
             let meant = known.iter().find(|k| Some(k.text.as_str()) == near).or(known.first());
             let at = meant.map_or(Span::new(items.main, 0, 1), |k| k.span);
             let d = Diagnostic::error(codes::BAD_OPTION, at, format!("`--set {name}=…`: there is no option `{name}`"));

@@ -38,34 +38,13 @@ const JOINTS: &[&str] = &["as", "with", "on", "in", "over", "from"];
 /// Those that begin no statement when a name follows, in this language or another: such a line belongs to the one before.
 const TAILS: &[&str] = &["as", "with", "on"];
 
-/// Number of letters to insert, remove, replace or swap between two words.
-pub(crate) fn distance(a: &str, b: &str) -> usize {
-    let (a, b): (Vec<char>, Vec<char>) = (a.chars().collect(), b.chars().collect());
-    let mut rows = vec![vec![0; b.len() + 1]; a.len() + 1];
-    for i in 0..=a.len() {
-        for j in 0..=b.len() {
-            rows[i][j] = if i == 0 || j == 0 {
-                i + j
-            } else {
-                let same = usize::from(a[i - 1] != b[j - 1]);
-                let mut best = (rows[i - 1][j] + 1).min(rows[i][j - 1] + 1).min(rows[i - 1][j - 1] + same);
-                if i > 1 && j > 1 && a[i - 1] == b[j - 2] && a[i - 2] == b[j - 1] {
-                    best = best.min(rows[i - 2][j - 2] + 1);
-                }
-                best
-            };
-        }
-    }
-    rows[a.len()][b.len()]
-}
-
 /// The word of `among` that was probably meant: a third of its letters may be wrong, and no other word is as near.
 pub(crate) fn nearest<'w>(word: &str, among: &[&'w str]) -> Option<&'w str> {
     if word.len() > 24 {
         return None;
     }
     let lower = word.to_lowercase();
-    let mut near: Vec<(usize, &str)> = among.iter().map(|w| (distance(&lower, w), *w)).collect();
+    let mut near: Vec<(usize, &str)> = among.iter().map(|w| (strsim::osa_distance(&lower, w), *w)).collect();
     near.sort_unstable();
     let &(best, found) = near.first()?;
     let unique = near.get(1).is_none_or(|&(next, _)| next > best);
