@@ -146,7 +146,7 @@ pub(crate) fn initial_states(
     }
     let program = &loaded.program;
     let step = compile::step(program, &program.initialise, 1, engine);
-    let mut step = step.map_err(|unfit| compile::refuse(loaded, console, 1, &unfit))?;
+    let mut step = step.map_err(|error| compile::refuse(loaded, console, 1, &error))?;
     let inputs: Vec<Buffer> = program.inputs.iter().map(|_| Buffer::zeroed(0)).collect();
     let mut io =
         StepIo { states: &mut states, inputs: &inputs, seed: seed.cast_signed(), step: 0, pool, threads_always: false };
@@ -166,7 +166,7 @@ pub(crate) fn steps(
     let mut steps = Steps::new();
     for rows in sizes {
         let step = compile::step(&loaded.program, graph, rows, engine);
-        steps.insert(rows, step.map_err(|unfit| compile::refuse(loaded, console, rows, &unfit))?);
+        steps.insert(rows, step.map_err(|error| compile::refuse(loaded, console, rows, &error))?);
     }
     Ok(steps)
 }

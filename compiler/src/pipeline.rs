@@ -37,6 +37,9 @@ pub static PIPELINE: &[Pass] = &[
 /// or simpler; real programs take two or three.
 const MOST_ROUNDS: usize = 8;
 
+/// No pass at all.
+pub const NO_PASSES: PassOptions<'static> = PassOptions { disabled: &["fold", "simplify", "cse", "dce"] };
+
 /// How passes run.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct PassOptions<'a> {
@@ -98,6 +101,42 @@ impl fmt::Display for CompileError {
 
 impl std::error::Error for CompileError {}
 
+impl From<Misfit> for CompileError {
+    fn from(misfit: Misfit) -> CompileError {
+        CompileError::Size(misfit)
+    }
+}
+
+impl From<CodegenError> for CompileError {
+    fn from(error: CodegenError) -> CompileError {
+        CompileError::Code(error)
+    }
+}
+
+/// The graph for these sizes after all passes. `on_pass` sees them as [`optimise`] tells them, `specialise` before all.
+///
+/// # Errors
+/// When an operation cannot be had at the sizes.
+pub fn optimised(
+    graph: &Graph,
+    size: &dyn Fn(&Sym) -> Option<i64>,
+    options: &PassOptions<'_>,
+    on_pass: &mut dyn FnMut(&'static str, &Graph, Duration),
+) -> Result<Graph, CompileError> {
+    let start = Instant::now();
+    let graph = specialise(graph, size)?;
+    on_pass("specialise", &graph, start.elapsed());
+    Ok(optimise(&graph, options, on_pass))
+}
+
+/// From a graph of `program` whose sizes are numbers to native code.
+///
+/// # Errors
+/// When the machine lacks what the code needs.
+pub fn code(program: &Program, graph: &Graph, options: &codegen::Options) -> Result<Compiled, CompileError> {
+    Ok(codegen::compile(graph, program.states.len(), program.inputs.len(), options)?)
+}
+
 /// From a graph of `program` to native code for these sizes.
 ///
 /// # Errors
@@ -108,8 +147,5 @@ pub fn compile(
     size: &dyn Fn(&Sym) -> Option<i64>,
     options: &Options<'_>,
 ) -> Result<Compiled, CompileError> {
-    let graph = specialise(graph, size).map_err(CompileError::Size)?;
-    let graph = optimise(&graph, &options.passes, &mut |_, _, _| {});
-    let (states, inputs) = (program.states.len(), program.inputs.len());
-    codegen::compile(&graph, states, inputs, &options.codegen).map_err(CompileError::Code)
+    code(program, &optimised(graph, size, &options.passes, &mut |_, _, _| {})?, &options.codegen)
 }

@@ -3,11 +3,11 @@
 use std::time::{Duration, Instant};
 
 use clap::{Args, ValueEnum};
+use nnc_compiler::codegen;
 use nnc_compiler::codegen::report::Report;
-use nnc_compiler::codegen::{self, CodegenError};
 use nnc_compiler::ir::graph::Graph;
 use nnc_compiler::ir::print::print;
-use nnc_compiler::pipeline::{PassOptions, optimise};
+use nnc_compiler::pipeline::{CompileError, PassOptions, code, optimised};
 use nnc_compiler::program::Program;
 use nnc_compiler::world::Options;
 use nnc_grammar::codes;
@@ -17,7 +17,7 @@ use nnc_grammar::span::Sources;
 use nnc_runtime::step::Step as _;
 
 use crate::cli::ProgramArguments;
-use crate::compile::{refuse, sized};
+use crate::compile::{refuse, size};
 use crate::console::{Console, Failed};
 use crate::load::{Loaded, load, read};
 use crate::report::Plain;
@@ -86,10 +86,10 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     if arguments.emit == Some(Stage::Ast) {
         return emit_tree(arguments, console);
     }
-    let mut times = Times { begun: Instant::now(), passes: vec![] };
+    let (begun, mut times) = (Instant::now(), Times::default());
     let batch = arguments.batch.map(|batch| batch as usize);
     let loaded = load(&arguments.program, Options { batch, ..Options::default() }, console)?;
-    times.lap("check");
+    times.add("check", begun.elapsed());
     let program = &loaded.program;
     let (mode, graph) = chosen(&loaded, arguments.of)?;
     match arguments.emit {
@@ -104,24 +104,22 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
         _ => {}
     }
     let rows = batch.or(program.train.as_ref().map(|train| train.batch)).unwrap_or(BATCH);
-    let graph_of_rows = sized(graph, rows).map_err(|unfit| refuse(&loaded, console, rows, &unfit))?;
-    times.lap("specialise");
-    let optimized = optimise(&graph_of_rows, &PassOptions::default(), &mut |pass, _, time| times.add(pass, time));
+    let refused = |error: CompileError| refuse(&loaded, console, rows, &error);
+    let passed = optimised(graph, &size(rows), &PassOptions::default(), &mut |pass, _, time| times.add(pass, time));
+    let optimized = passed.map_err(refused)?;
     if arguments.emit == Some(Stage::Optimized) {
         console.put(&print(&optimized, program));
         return Ok(());
     }
-    let compiled =
-        codegen::compile(&optimized, program.states.len(), program.inputs.len(), &codegen::Options::default());
-    let compiled = compiled.map_err(|error| no_code(&loaded, &error))?;
+    let compiled = code(program, &optimized, &codegen::Options::default()).map_err(refused)?;
     let report = &compiled.report;
     times.add("plan", report.times.plan);
     times.add("code", report.times.code);
     let text = match arguments.emit {
         Some(Stage::Fused) => report.fused(),
         Some(Stage::Plan) => report.plan(),
-        Some(Stage::Clif) => report.clif().map_err(|error| no_code(&loaded, &error))?,
-        Some(Stage::Asm) => report.asm().map_err(|error| no_code(&loaded, &error))?,
+        Some(Stage::Clif) => report.clif().map_err(|error| refused(error.into()))?,
+        Some(Stage::Asm) => report.asm().map_err(|error| refused(error.into()))?,
         _ => {
             let arena = compiled.executable.arena_bytes();
             let head = format!("{}: {} step for batches of {rows}, {}\n", loaded.name, mode.name(), program.precision);
@@ -179,10 +177,6 @@ fn chosen(loaded: &Loaded, of: Option<Mode>) -> Result<(Mode, &Graph), Plain> {
     Ok((mode, graph.ok_or_else(missing)?))
 }
 
-fn no_code(loaded: &Loaded, error: &CodegenError) -> Plain {
-    Plain::new(codes::UNSUPPORTED, format!("no code can be made of {}: {error}", loaded.name))
-}
-
 fn graphs(graph: &Graph, optimized: &Graph) -> String {
     let nodes = |graph: &Graph| grouped(graph.len() as u64);
     let (results, updates) = (graph.outputs.len(), graph.updates.len());
@@ -223,18 +217,12 @@ fn memory(program: &Program, graph: &Graph, rows: usize, arena: usize) -> String
 }
 
 /// What took how long.
+#[derive(Default)]
 struct Times {
-    begun: Instant,
     passes: Vec<(&'static str, Duration)>,
 }
 
 impl Times {
-    /// The time since the last lap.
-    fn lap(&mut self, name: &'static str) {
-        self.add(name, self.begun.elapsed());
-        self.begun = Instant::now();
-    }
-
     /// Passes that run several times are added up.
     fn add(&mut self, name: &'static str, time: Duration) {
         match self.passes.iter_mut().find(|(known, _)| *known == name) {
@@ -266,7 +254,7 @@ mod tests {
 
     #[test]
     fn passes_that_run_several_times_are_added_up() {
-        let mut times = Times { begun: Instant::now(), passes: vec![] };
+        let mut times = Times::default();
         for time in [1, 2, 3] {
             times.add("fold", Duration::from_millis(time));
         }
