@@ -29,13 +29,12 @@ impl Accumulator {
         self.sums.iter_mut().for_each(|sum| sum.fill(0.0));
     }
 
-    /// Adds what a step over `rows` rows reported; returns the sum of its losses.
-    pub(crate) fn add(&mut self, step: &dyn Step, rows: usize) -> f64 {
+    /// Adds what a step over `rows` rows reported, its figures being these of its outputs; returns the sum of its losses.
+    pub(crate) fn add(&mut self, step: &dyn Step, figures: &[usize], rows: usize) -> f64 {
         self.rows += rows as u64;
         let mut loss = 0.0;
-        for (spec, sum) in self.specs.iter().zip(&mut self.sums) {
-            // Checked when the step was added: it reports every figure, with its shape.
-            let Some(index) = step.outputs().iter().position(|output| output.name == spec.name) else { continue };
+        for ((spec, sum), &index) in self.specs.iter().zip(&mut self.sums).zip(figures) {
+            // The index was found among the step's outputs, by name and shape.
             let (dtype, bytes) = (step.outputs()[index].dtype, step.output(index));
             for (element, sum) in sum.iter_mut().enumerate() {
                 let value = element_as_f64(dtype, bytes, element);

@@ -14,7 +14,15 @@ use crate::step::{Step, StepIo};
 /// The steps of one mode, one for each batch size.
 #[derive(Default)]
 pub struct Steps {
-    by_rows: Vec<(usize, Box<dyn Step>)>,
+    by_rows: Vec<ByRows>,
+}
+
+/// The step of one batch size.
+struct ByRows {
+    rows: usize,
+    step: Box<dyn Step>,
+    /// For each figure that is wanted, which of the step's outputs it is.
+    figures: Vec<usize>,
 }
 
 impl Steps {
@@ -25,7 +33,7 @@ impl Steps {
 
     /// Adds the step for batches of `rows` rows.
     pub fn insert(&mut self, rows: usize, step: Box<dyn Step>) {
-        self.by_rows.push((rows, step));
+        self.by_rows.push(ByRows { rows, step, figures: vec![] });
     }
 
     /// The step for batches of `rows` rows.
@@ -34,26 +42,43 @@ impl Steps {
     ///
     /// When it was not made. [`Plan::batch_sizes`](super::Plan::batch_sizes) lists those to make.
     pub fn of(&mut self, rows: usize) -> &mut dyn Step {
-        match self.by_rows.iter_mut().find(|(size, _)| *size == rows) {
-            Some((_, step)) => step.as_mut(),
+        self.reporting(rows).0
+    }
+
+    /// The step for batches of `rows` rows, and which of its outputs the figures of [`Steps::report`] are.
+    ///
+    /// # Panics
+    ///
+    /// When it was not made.
+    pub(crate) fn reporting(&mut self, rows: usize) -> (&mut dyn Step, &[usize]) {
+        match self.by_rows.iter_mut().find(|entry| entry.rows == rows) {
+            Some(entry) => (entry.step.as_mut(), &entry.figures),
             None => panic!("no step was made for batches of {rows} rows"),
         }
     }
 
     /// Bytes of working memory of all steps.
     pub fn arena_bytes(&self) -> usize {
-        self.by_rows.iter().map(|(_, step)| step.arena_bytes()).sum()
+        self.by_rows.iter().map(|entry| entry.step.arena_bytes()).sum()
     }
 
-    /// Checks that every step reports every figure, with its shape.
+    /// Finds the figures among the outputs of every step.
     ///
     /// # Panics
     ///
-    /// When one does not: the compiler made figures and steps from different programs.
-    pub(crate) fn check(&self, figures: &[FigureSpec]) {
-        for ((rows, step), figure) in self.by_rows.iter().flat_map(|step| figures.iter().map(move |f| (step, f))) {
-            let found = step.outputs().iter().any(|o| o.name == figure.name && o.shape == figure.shape);
-            assert!(found, "the step for {rows} rows does not report `{}` of shape {:?}", figure.name, figure.shape);
+    /// When a step does not report one, with its shape: the compiler made figures and steps from different programs.
+    pub(crate) fn report(&mut self, figures: &[FigureSpec]) {
+        for ByRows { rows, step, figures: places } in &mut self.by_rows {
+            let place = |figure: &FigureSpec| {
+                let found = step.outputs().iter().position(|o| o.name == figure.name && o.shape == figure.shape);
+                match found {
+                    Some(place) => place,
+                    None => {
+                        panic!("the step for {rows} rows does not report `{}` of shape {:?}", figure.name, figure.shape)
+                    }
+                }
+            };
+            *places = figures.iter().map(place).collect();
         }
     }
 }
@@ -92,13 +117,13 @@ impl Evaluator {
     ///
     /// When a step does not report a figure.
     pub fn new(
-        steps: Steps,
+        mut steps: Steps,
         batch: NonZeroUsize,
         figures: &[FigureSpec],
         specs: &[StateSpec],
         states: &[Buffer],
     ) -> Evaluator {
-        steps.check(figures);
+        steps.report(figures);
         let metrics = specs.iter().zip(states).enumerate().filter(|(_, (spec, _))| spec.role == Role::Metric);
         let initial = metrics.map(|(number, (_, state))| (number, state.clone())).collect();
         Evaluator { steps, batch, accumulator: Accumulator::new(figures.iter().cloned()), initial }
@@ -125,7 +150,7 @@ impl Evaluator {
                 return Err(Halt::Interrupted);
             }
             feed.fill(rows, inputs);
-            let step = self.steps.of(rows.len());
+            let (step, figures) = self.steps.reporting(rows.len());
             let mut io = StepIo {
                 states,
                 inputs,
@@ -135,7 +160,7 @@ impl Evaluator {
                 threads_always: machine.threads_always,
             };
             step.run(&mut io).map_err(|_| Halt::NotFinite(index))?;
-            self.accumulator.add(step, rows.len());
+            self.accumulator.add(step, figures, rows.len());
         }
         Ok(self.accumulator.figures())
     }

@@ -143,9 +143,9 @@ struct Run<'a, 'b> {
 }
 
 impl<'a, 'b> Run<'a, 'b> {
-    fn new(job: Job<'a>, sink: &'b mut dyn FnMut(&Event)) -> Run<'a, 'b> {
+    fn new(mut job: Job<'a>, sink: &'b mut dyn FnMut(&Event)) -> Run<'a, 'b> {
         let reported: Vec<_> = job.plan.figures.iter().filter(|figure| figure.in_training).cloned().collect();
-        job.steps.check(&reported);
+        job.steps.report(&reported);
         let mut training = Accumulator::new(reported.into_iter());
         job.progress.recall(&mut training);
         let machine = Machine {
@@ -247,7 +247,7 @@ impl<'a, 'b> Run<'a, 'b> {
             }
             let begin = Instant::now();
             self.job.parts.feed(Part::Train).fill(rows, self.job.inputs);
-            let step = self.job.steps.of(rows.len());
+            let (step, figures) = self.job.steps.reporting(rows.len());
             let mut io = StepIo {
                 states: self.job.states,
                 inputs: self.job.inputs,
@@ -262,7 +262,7 @@ impl<'a, 'b> Run<'a, 'b> {
             }
             self.work.seconds += begin.elapsed().as_secs_f64();
             self.work.rows += rows.len() as u64;
-            let loss = self.training.add(step, rows.len());
+            let loss = self.training.add(step, figures, rows.len());
             self.job.progress.step += 1;
             self.job.progress.cursor += 1;
             let step = self.job.progress.step;
