@@ -108,6 +108,17 @@ fn check_tells_every_mistake_as_json() {
 }
 
 #[test]
+fn what_the_data_lack_for_fields_that_nobody_mentions_is_not_needed() {
+    let folder = tempfile::tempdir().unwrap();
+    fs::write(folder.path().join("rows.csv"), "x\n1\n2\n").unwrap();
+    let text = "data Rows {\n source: csv(\"rows.csv\")\n x: [batch] = x\n price: [batch] = cost\n}\n\
+                predict on Rows { double = 2 * x }\n";
+    fs::write(folder.path().join("a.nn"), text).unwrap();
+    let output = nnc(&["compile", &path(folder.path(), "a.nn"), "--of", "predict"]);
+    assert_fails(&output, 0, &["warning[data]", "no column `cost`"]);
+}
+
+#[test]
 fn a_run_tells_its_steps_epochs_and_end() {
     let output = digits("30", &[]);
     assert_eq!(code(&output), 0, "{}", text(&output.stderr));

@@ -82,7 +82,11 @@ impl<'a> Elab<'a> {
         let fields = lines.fields.clone();
         let known = self.header(data_name, lines);
         self.frames.pop();
-        Some(Data { name: data_name, fields, known })
+        let data = Data { name: data_name, fields, known };
+        if !self.data.iter().any(|d| d.name.span == data_name.span) {
+            self.data.push(data.clone());
+        }
+        Some(data)
     }
 
     /// Checks the settings of the data blocks that nothing uses; their sources are not looked at.

@@ -1,18 +1,18 @@
 //! The fields of a data block: columns become tensors of declared shapes.
 
-use super::Elab;
 use super::axes::Subject;
 use super::data::{BATCH, Data, Known};
 use super::scope::BoundAxis;
 use super::source::data_error;
 use super::value::{Axis, From, Tensor, Value};
+use super::{Elab, Mode};
 use crate::ir::attrs::Slot;
 use crate::ir::dim::Dim;
 use crate::ir::types::{DType, TensorType};
 use crate::program::Input;
 use nnc_grammar::ast::{Block, Expr, ExprKind, Name, Target, TypeKind};
 use nnc_grammar::codes;
-use nnc_grammar::diagnostic::{Diagnostic, Role};
+use nnc_grammar::diagnostic::{Diagnostic, Role, Severity};
 use nnc_grammar::span::Span;
 
 impl<'a> Elab<'a> {
@@ -32,17 +32,14 @@ impl<'a> Elab<'a> {
             }
         });
         let scope = self.frame().scope;
-        let mut frame = self.new_frame(data.name.span.source, data.name.span, None, String::new());
+        self.enter_data(data.name);
         // The block sees the axis names of its data as its own.
-        frame.scope = scope;
-        let batch = BoundAxis { size: Dim::sym(BATCH), span: data.name.span, outer: None, from: None };
-        frame.dims.insert(BATCH.into(), batch);
-        self.frames.push(frame);
+        self.frame().scope = scope;
         let mut bound = vec![];
         for (target, e) in &data.fields {
             if mentioned.contains(&target.name.text) {
                 let value = match &data.known {
-                    Some(known) => self.field(data.name, known, target, e),
+                    Some(known) => self.field(data.name, known, target, e, Severity::Error),
                     None => Value::Invalid,
                 };
                 bound.push((&target.name, value, e.span));
@@ -66,13 +63,40 @@ impl<'a> Elab<'a> {
         }
     }
 
+    /// Checks the fields that no block mentions, together with the others, whose axis names they share. The graph is of no
+    /// further use. What the source lacks for them is a warning: no block needs it.
+    pub(super) fn check_unmentioned_fields(&mut self) {
+        for data in std::mem::take(&mut self.data) {
+            let Some(known) = &data.known else { continue };
+            self.graph(Mode::Evaluate, |this| {
+                this.enter_data(data.name);
+                for (target, e) in &data.fields {
+                    let mentioned = this.usage.is_marked(target.name.span);
+                    let lacking = if mentioned { Severity::Error } else { Severity::Warning };
+                    this.field(data.name, known, target, e, lacking);
+                }
+                this.frames.pop();
+                Some(())
+            });
+        }
+    }
+
+    /// Begins a frame in which fields are elaborated.
+    fn enter_data(&mut self, name: &'a Name) {
+        let mut frame = self.new_frame(name.span.source, name.span, None, String::new());
+        let batch = BoundAxis { size: Dim::sym(BATCH), span: name.span, outer: None, from: None };
+        frame.dims.insert(BATCH.into(), batch);
+        self.frames.push(frame);
+    }
+
     /// `A.image`
     pub(super) fn field_of(&mut self, data: &str, field: &Name) -> Option<Value<'a>> {
         let known = self.data_fields.iter().any(|(d, f)| d == data && *f == field.text);
         if known { self.local(&field.text) } else { None }
     }
 
-    fn field(&mut self, name: &'a Name, data: &Known, target: &'a Target, e: &'a Expr) -> Value<'a> {
+    /// A field; `lacking` is how grave it is that the source has no such column.
+    fn field(&mut self, name: &'a Name, data: &Known, target: &'a Target, e: &'a Expr, lacking: Severity) -> Value<'a> {
         let classes = match target.ty.as_ref().map(|t| &t.kind) {
             Some(TypeKind::Tensor { element: Some(element), .. } | TypeKind::Scalar(element))
                 if element.name.text == "index" =>
@@ -94,7 +118,7 @@ impl<'a> Elab<'a> {
             }
             _ => None,
         };
-        self.bind_columns(name, data, e, classes.as_ref());
+        self.bind_columns((name, data), e, classes.as_ref(), lacking);
         let value = self.expr(e);
         let value = match (value, &classes) {
             (Value::Tensor(t), Some(n)) => match &e.kind {
@@ -131,14 +155,25 @@ impl<'a> Elab<'a> {
     }
 
     /// Makes the columns that an expression mentions locals of the data block.
-    fn bind_columns(&mut self, block: &'a Name, data: &Known, e: &'a Expr, classes: Option<&Dim>) {
-        let mut names: Vec<(&'a str, Span)> = vec![];
+    fn bind_columns(
+        &mut self,
+        (block, data): (&'a Name, &Known),
+        e: &'a Expr,
+        classes: Option<&Dim>,
+        lacking: Severity,
+    ) {
+        let (mut names, mut called): (Vec<(&'a str, Span)>, Vec<Span>) = (vec![], vec![]);
         super::walk::walk(e, &mut |seen| {
-            if let super::walk::Seen::Expr(Expr { kind: ExprKind::Name(n), span }) = seen {
-                names.push((n, *span));
+            let super::walk::Seen::Expr(e) = seen else { return };
+            match &e.kind {
+                ExprKind::Name(n) => names.push((n, e.span)),
+                ExprKind::Call { callee, .. } => called.push(callee.span),
+                ExprKind::Pipe { stage, .. } => called.push(stage.span),
+                _ => {}
             }
         });
-        for (name, span) in names {
+        // What is called is no column.
+        for (name, span) in names.into_iter().filter(|(_, span)| !called.contains(span)) {
             let Some(column) = data.schema.columns.iter().find(|c| c.name == name) else {
                 if self.frame().locals.contains_key(name)
                     || self.items.lookup(self.items.main, name).is_some()
@@ -151,7 +186,8 @@ impl<'a> Elab<'a> {
                     Diagnostic::error(codes::DATA, span, format!("`{}` has no column `{name}`", data.plan.source.path));
                 let d = super::suggest::suggest(d, &Name { text: name.to_owned(), span }, known.clone());
                 let d = d.note(format!("columns: {}", known.take(20).collect::<Vec<_>>().join(", ")));
-                self.report(d.origin(Role::Data, data.plan.source.span, "the source is named here"));
+                let d = d.origin(Role::Data, data.plan.source.span, "the source is named here");
+                self.report(Diagnostic { severity: lacking, ..d });
                 self.bind_given(name, Value::Invalid, span);
                 continue;
             };
@@ -163,7 +199,7 @@ impl<'a> Elab<'a> {
                 Ok(dtype) => *dtype,
                 Err(why) => {
                     let d = data_error(span, why).origin(Role::Data, data.plan.source.span, "the source is named here");
-                    self.report(d);
+                    self.report(Diagnostic { severity: lacking, ..d });
                     self.bind_given(name, Value::Invalid, span);
                     continue;
                 }

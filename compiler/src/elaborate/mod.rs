@@ -81,6 +81,7 @@ pub fn check(world: &dyn World, library: &[(&str, &str)], file: (&str, &str), op
     let program = elab.program();
     names::check_unused_definitions(&mut elab);
     elab.check_unused_data();
+    elab.check_unmentioned_fields();
     // After an error a name may seem unused only because its user was not reached.
     if !elab.has_errors() {
         elab.report_unused();
@@ -141,6 +142,8 @@ struct Elab<'a> {
     /// Keys by stream, and draws made so far in the graph being built, by path.
     streams: HashMap<u32, String>,
     draws: HashMap<String, u32>,
+    /// The data blocks that blocks use.
+    data: Vec<data::Data<'a>>,
     /// Fields visible in the block being elaborated: data block and field.
     data_fields: Vec<(String, String)>,
     frames: Vec<Frame<'a>>,
@@ -181,6 +184,7 @@ impl<'a> Elab<'a> {
             site_numbers: HashMap::new(),
             streams: HashMap::new(),
             draws: HashMap::new(),
+            data: vec![],
             data_fields: vec![],
             frames: vec![],
             scopes: 0,
@@ -210,9 +214,10 @@ impl<'a> Elab<'a> {
         let table = table::rows(&self.states, train.as_ref().map(|t| &t.evaluate));
         Some(Program {
             precision: self.precision,
-            states: std::mem::take(&mut self.states),
-            inputs: std::mem::take(&mut self.inputs),
-            sites: std::mem::take(&mut self.sites),
+            // Copies: what is checked later may add to these, but not to the program.
+            states: self.states.clone(),
+            inputs: self.inputs.clone(),
+            sites: self.sites.clone(),
             initialise,
             train,
             predict,
