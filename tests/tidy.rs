@@ -1,6 +1,8 @@
 //! What holds of the code base as a whole: which layer knows which, one door for each engine, files of readable length, and
 //! documents whose examples and tables are true.
 
+use nnc_grammar::print::format;
+use nnc_grammar::span::Sources;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -9,25 +11,30 @@ fn root() -> &'static Path {
     Path::new(env!("CARGO_MANIFEST_DIR"))
 }
 
-/// All Rust files of the packages, with their paths from the root.
-fn rust_files() -> Vec<(String, String)> {
-    fn walk(folder: &Path, out: &mut Vec<PathBuf>) {
+/// All files with this extension in these folders, with their paths from the root.
+fn files(folders: &[&str], extension: &str) -> Vec<(String, String)> {
+    fn walk(folder: &Path, extension: &str, out: &mut Vec<PathBuf>) {
         let Ok(entries) = fs::read_dir(folder) else { return };
         for path in entries.filter_map(|e| Some(e.ok()?.path())) {
             if path.is_dir() {
-                walk(&path, out);
-            } else if path.extension().is_some_and(|e| e == "rs") {
+                walk(&path, extension, out);
+            } else if path.extension().is_some_and(|e| e == extension) {
                 out.push(path);
             }
         }
     }
     let mut paths = vec![];
-    for package in ["src", "tests", "grammar", "compiler", "runtime", "models"] {
-        walk(&root().join(package), &mut paths);
+    for folder in folders {
+        walk(&root().join(folder), extension, &mut paths);
     }
     paths.sort();
     let name = |p: &Path| p.strip_prefix(root()).expect("under the root").to_string_lossy().replace('\\', "/");
     paths.iter().map(|p| (name(p), fs::read_to_string(p).expect("readable"))).collect()
+}
+
+/// All Rust files of the packages.
+fn rust_files() -> Vec<(String, String)> {
+    files(&["src", "tests", "grammar", "compiler", "runtime", "models"], "rs")
 }
 
 /// Longer than 500 lines, with the reason.
@@ -90,6 +97,22 @@ fn layers_know_only_what_lies_below() {
                     "{name} of {layer} uses {path}"
                 );
             }
+        }
+    }
+}
+
+#[test]
+fn the_models_and_the_library_are_in_the_formatters_form() {
+    let shipped = files(&["models"], "nn");
+    assert!(shipped.len() > nnc_models::LIBRARY.len(), "{} files", shipped.len());
+    for (name, text) in shipped {
+        let mut sources = Sources::new();
+        let id = sources.add(&name, &text);
+        let formatted = format(&sources, id).unwrap_or_else(|errors| panic!("{name}: {errors:?}"));
+        if std::env::var_os("NNC_BLESS").is_some() {
+            fs::write(root().join(&name), &formatted).expect("writable");
+        } else {
+            assert_eq!(formatted, text, "{name} is not in the form that `NNC_BLESS=1` gives it");
         }
     }
 }
