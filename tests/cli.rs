@@ -164,7 +164,7 @@ fn without_json_a_person_reads_a_table_and_figures() {
         "valid",
         "test",
         "accuracy",
-        "confusion",
+        "confusion (truth down, prediction across)",
     ] {
         assert!(text.contains(word), "no {word:?} in {text}");
     }

@@ -116,6 +116,8 @@ pub struct Figure {
     pub gather: Gather,
     /// Sizes; empty for one number. A matrix is shown as a table.
     pub shape: Vec<usize>,
+    /// The names that its metric gives to its axes; empty where it names none.
+    pub axes: Vec<String>,
     /// Whether the train step reports it too.
     pub in_training: bool,
     /// Its declaration.

@@ -90,6 +90,6 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
             console.say(&format!("{part:<5}  {}", brief(figures)));
         }
     }
-    console.say(&matrices(if test.0.is_empty() { &valid } else { &test }));
+    console.say(&matrices(if test.0.is_empty() { &valid } else { &test }, &train.figures));
     Ok(())
 }

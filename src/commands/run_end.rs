@@ -30,13 +30,14 @@ pub(super) fn conclude(run: &Running<'_>, finish: &Finish<'_>) {
         Weights::Best => " (the best weights)",
         Weights::Last => "",
     };
+    let declared = run.loaded.program.train.as_ref().map_or(&[][..], |train| &train.figures);
     let mut text = String::from("\n");
     for (part, figures) in [("valid", valid), ("test", test)] {
         if !figures.0.is_empty() {
             text.push_str(&format!("{part:<5}  {}{whose}\n", brief(figures)));
         }
     }
-    text.push_str(&matrices(if test.0.is_empty() { valid } else { test }));
+    text.push_str(&matrices(if test.0.is_empty() { valid } else { test }, declared));
     let whole = seconds(finish.whole.as_secs_f64());
     let memory = memory::peak_bytes().map_or(String::new(), |peak| format!(", {} of memory", bytes(peak)));
     text.push_str(&format!("{} steps in {}, {whole} in all{memory}\n", grouped(*steps), seconds(*train_seconds)));

@@ -1,5 +1,6 @@
 //! Figures of a pass: single numbers in a line, matrices as tables.
 
+use nnc_compiler::program::Figure;
 use nnc_runtime::train::Figures;
 
 use super::numbers::short;
@@ -11,9 +12,9 @@ pub(crate) fn brief(figures: &Figures) -> String {
     scalars.map(|(name, number)| format!("{name} {}", short(number))).collect::<Vec<_>>().join("  ")
 }
 
-/// The figures that are vectors or matrices, each a table with the numbers of its rows and columns. Figures of more axes
-/// are told by their shape.
-pub(crate) fn matrices(figures: &Figures) -> String {
+/// The figures that are vectors or matrices, each a table with the numbers of its rows and columns, and what these are by
+/// the axis names of its declaration. Figures of more axes are told by their shape.
+pub(crate) fn matrices(figures: &Figures, declared: &[Figure]) -> String {
     let mut text = String::new();
     for value in figures.0.iter().filter(|value| !value.shape.is_empty()) {
         let (height, width) = match value.shape[..] {
@@ -30,7 +31,13 @@ pub(crate) fn matrices(figures: &Figures) -> String {
             let head = if value.shape.len() == 1 { String::new() } else { r.to_string() };
             std::iter::once(head).chain(line.iter().map(|x| short(*x))).collect::<Vec<String>>()
         }));
-        let what = if value.shape.len() == 1 { "" } else { " (first axis down, second across)" };
+        let axes = declared.iter().find(|figure| figure.name == value.name).map_or(&[][..], |figure| &figure.axes);
+        let what = match (axes, height) {
+            ([across], 1) => format!(" ({across} across)"),
+            ([down, across], _) => format!(" ({down} down, {across} across)"),
+            _ if value.shape.len() == 1 => String::new(),
+            _ => " (first axis down, second across)".to_owned(),
+        };
         text.push_str(&format!("{}{what}\n{}", value.name, columns(&rows)));
     }
     text
@@ -49,6 +56,8 @@ pub(crate) fn rows_of(row: u64, outputs: &Figures) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use nnc_compiler::program::Gather;
+    use nnc_grammar::span::{SourceId, Span};
     use nnc_runtime::train::Value;
 
     #[test]
@@ -61,6 +70,17 @@ mod tests {
         let figures = Figures(vec![value("loss", &[], &[0.25]), value("confusion", &[2, 2], &[980.0, 1.0, 12.0, 7.0])]);
         assert_eq!(brief(&figures), "loss 0.2500");
         assert_eq!(rows_of(3, &figures), "3  loss 0.2500  confusion 980 1 12 7\n");
-        assert_eq!(matrices(&figures), "confusion (first axis down, second across)\n     0  1\n0  980  1\n1   12  7\n");
+        let table = "     0  1\n0  980  1\n1   12  7\n";
+        assert_eq!(matrices(&figures, &[]), format!("confusion (first axis down, second across)\n{table}"));
+        let declared = Figure {
+            name: "confusion".into(),
+            is_loss: false,
+            gather: Gather::Last,
+            shape: vec![2, 2],
+            axes: vec!["truth".into(), "prediction".into()],
+            in_training: false,
+            span: Span::new(SourceId(0), 0, 0),
+        };
+        assert_eq!(matrices(&figures, &[declared]), format!("confusion (truth down, prediction across)\n{table}"));
     }
 }

@@ -6,7 +6,7 @@ use super::value::{Tensor, Value};
 use super::{Elab, Mode};
 use crate::ir::types::DType;
 use crate::program::{Figure, Gather};
-use nnc_grammar::ast::{Block, DefKind, Expr, ExprKind, Name, StmtKind};
+use nnc_grammar::ast::{Block, DefKind, Expr, ExprKind, Name, StmtKind, TypeExpr, TypeKind};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
@@ -48,6 +48,7 @@ impl<'a> Elab<'a> {
             is_loss: true,
             gather: Gather::MeanByRows,
             shape: vec![],
+            axes: vec![],
             in_training: true,
             span,
         });
@@ -123,6 +124,7 @@ impl<'a> Elab<'a> {
             is_loss: false,
             gather: if stateful { Gather::Last } else { Gather::MeanByRows },
             shape: shape.unwrap_or_default(),
+            axes: def.and_then(|d| d.result.as_ref()).map_or(vec![], axis_names),
             in_training: !stateful,
             span: value.span,
         });
@@ -145,6 +147,14 @@ impl<'a> Elab<'a> {
             handle.guard(sum);
         }
     }
+}
+
+/// The axis names of a declared result; none where an axis has no name of its own.
+fn axis_names(ty: &TypeExpr) -> Vec<String> {
+    let names: Vec<String> = super::names::axes_of(ty).into_iter().map(|n| n.text.clone()).collect();
+    let TypeKind::Tensor { dims, .. } = &ty.kind else { return vec![] };
+    let own = names.len() == dims.len() && names.iter().enumerate().all(|(i, n)| !names[..i].contains(n));
+    if own { names } else { vec![] }
 }
 
 fn has_state(body: &Block) -> bool {
