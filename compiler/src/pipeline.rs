@@ -3,9 +3,8 @@
 use crate::codegen::{self, CodegenError, Compiled};
 use crate::ir::dim::Sym;
 use crate::ir::graph::Graph;
-use crate::passes::rebuild::same;
 use crate::passes::specialise::{Misfit, specialise};
-use crate::passes::{cse, dce, fold, simplify};
+use crate::passes::{cse, dce, fold, scan, simplify};
 use crate::program::Program;
 use std::fmt;
 use std::time::{Duration, Instant};
@@ -30,6 +29,11 @@ pub static PIPELINE: &[Pass] = &[
     },
     Pass { name: "simplify", contract: "no exact rewrite of the rule tables applies", run: simplify::simplify },
     Pass { name: "cse", contract: "no two nodes compute the same thing from the same operands", run: cse::cse },
+    Pass {
+        name: "scan",
+        contract: "loops that do the same are one, and carry and yield only what is needed; so within their bodies",
+        run: scan::scan,
+    },
     Pass { name: "dce", contract: "every node is needed by a result, an update or the guard", run: dce::dce },
 ];
 
@@ -38,7 +42,7 @@ pub static PIPELINE: &[Pass] = &[
 const MOST_ROUNDS: usize = 8;
 
 /// No pass at all.
-pub const NO_PASSES: PassOptions<'static> = PassOptions { disabled: &["fold", "simplify", "cse", "dce"] };
+pub const NO_PASSES: PassOptions<'static> = PassOptions { disabled: &["fold", "simplify", "cse", "scan", "dce"] };
 
 /// How passes run.
 #[derive(Debug, Clone, Copy, Default)]
@@ -65,7 +69,7 @@ pub fn optimise(
             on_pass(pass.name, &graph, start.elapsed());
             debug_assert_eq!(crate::ir::verify::verify(&graph), Ok(()), "after `{}`", pass.name);
         }
-        if same(&before, &graph) {
+        if before.same(&graph) {
             break;
         }
     }

@@ -210,6 +210,7 @@ impl Names for Program {
             Slot::State(i) => self.states.get(i as usize).map_or_else(|| format!("state {i}"), |x| x.path.clone()),
             Slot::Seed => "seed".into(),
             Slot::Step => "step".into(),
+            Slot::Local(i) => format!("local {i}"),
         }
     }
 }

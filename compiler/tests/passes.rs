@@ -8,7 +8,6 @@ use nnc_compiler::ir::graph::Graph;
 use nnc_compiler::ir::op::Domain;
 use nnc_compiler::ir::print::{Names, print};
 use nnc_compiler::ir::verify::verify;
-use nnc_compiler::passes::rebuild::same;
 use nnc_compiler::passes::specialise::specialise;
 use nnc_compiler::pipeline::{NO_PASSES, PIPELINE, PassOptions, optimise};
 use support::graphs::random_graph;
@@ -78,7 +77,7 @@ fn every_pass_alone_keeps_every_bit() {
         for (pass, changed) in PIPELINE.iter().zip(&mut changed) {
             let after = (pass.run)(&graph);
             assert_same_bits(&graph, &after, &held, &format!("`{}`, seed {seed}", pass.name));
-            *changed += u32::from(!same(&graph, &after));
+            *changed += u32::from(!graph.same(&after));
         }
     }
     for (pass, changed) in PIPELINE.iter().zip(changed) {
@@ -98,7 +97,7 @@ fn the_pipeline_keeps_every_bit_and_reaches_a_fixpoint() {
         assert!(rounds <= 6, "seed {seed} takes {rounds} rounds");
         assert!(after.len() <= graph.len());
         let again = optimise(&after, &PassOptions::default(), &mut |_, _, _| {});
-        assert!(same(&after, &again), "seed {seed}: not a fixpoint");
+        assert!(after.same(&again), "seed {seed}: not a fixpoint");
     }
 }
 
@@ -110,7 +109,7 @@ fn a_pass_that_is_switched_off_does_not_run() {
         optimise(&graph, &options, &mut |name, _, _| assert_ne!(name, off.name));
     }
     let untouched = optimise(&graph, &NO_PASSES, &mut |_, _, _| unreachable!());
-    assert!(same(&graph, &untouched));
+    assert!(graph.same(&untouched));
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::fmt::Write as _;
 
 use nnc_compiler::ir::attrs::{Attrs, Slot};
 use nnc_compiler::ir::graph::{Graph, Node, NodeId, Value};
-use nnc_compiler::ir::print::{Names, constant};
+use nnc_compiler::ir::print::{Inside, Names, constant};
+use nnc_compiler::ir::scan::Scan;
 
 /// An expression longer than this gets an equation of its own.
 const LONG: usize = 72;
@@ -66,10 +67,37 @@ impl Writer<'_> {
         let _ = writeln!(self.out, "{name} = {text}");
     }
 
+    /// A loop: its results, what it is given, and the equations of a turn.
+    fn turns(&mut self, id: NodeId, node: &Node, scan: &Scan) {
+        let named = |port: u16| if port == 0 { format!("v{}", id.0) } else { format!("v{}.{port}", id.0) };
+        let results: Vec<String> = (0..node.types.len() as u16).map(named).collect();
+        let order = if scan.reversed { ", the last one first" } else { "" };
+        self.equation(&results.join(", "), &format!("scan over {} positions{order}", scan.turns));
+        let inside = Inside(scan);
+        let given = (0..).zip(&node.operands).map(|(k, operand)| {
+            let (name, joint) = match k {
+                k if k < scan.carries => (inside.slot(Slot::State(k as u32)), "from"),
+                k if k < scan.carries + scan.stacks => (inside.slot(Slot::Input((k - scan.carries) as u32)), "of"),
+                k => (inside.slot(Slot::Input((k - scan.carries) as u32)), "="),
+            };
+            format!("{name} {joint} {}\n", self.loose(*operand))
+        });
+        let lines: String = given.collect::<String>() + &mathematics(&scan.body, &inside);
+        for line in lines.lines() {
+            // As above.
+            let _ = writeln!(self.out, "    {line}");
+        }
+        for (port, name) in (0..).zip(results) {
+            self.texts.insert(Value { node: id, port }, (name, Tight::Atom));
+        }
+    }
+
     fn node(&mut self, id: NodeId, node: &Node) {
+        if let Attrs::Scan(scan) = &node.attrs {
+            return self.turns(id, node, scan);
+        }
         let (text, tight) = self.expression(node);
-        // Every row has one result today; further ones are named by their port.
-        for port in 0..node.types.len() as u8 {
+        for port in 0..node.types.len() as u16 {
             let value = Value { node: id, port };
             let is_name = node.operands.is_empty();
             let once = self.uses.get(&value).copied().unwrap_or(0) <= 1;

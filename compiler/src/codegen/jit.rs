@@ -2,7 +2,7 @@
 
 use super::CodegenError;
 use super::emit::{self, Env};
-use super::kernels::{Kernel, ProductShape};
+use super::kernels::{Kernel, ProductShape, leaves};
 use super::lower::Lowered;
 use super::plan::Plan;
 use crate::prog::Ty;
@@ -130,7 +130,7 @@ fn define(
     let mut context = module.make_context();
     let mut builders = FunctionBuilderContext::new();
     let mut regions: Vec<Option<FuncId>> = vec![];
-    for (i, stage) in lowered.stages.iter().enumerate() {
+    for (i, stage) in leaves(&lowered.stages).into_iter().enumerate() {
         if matches!(stage.kernel, Kernel::Guard(..)) {
             regions.push(None);
             continue;

@@ -1,4 +1,5 @@
-//! The stages of a step: loops, trees of partial results, products and the check of the guarded value, over named buffers.
+//! The stages of a step: loop nests, trees of partial results, products, the check of the guarded value, and turns of stages,
+//! over named buffers.
 
 use super::loops::{BufferId, Loop, Tree};
 use crate::prog::Ty;
@@ -17,6 +18,15 @@ pub enum Home {
     Seed,
     /// The steps taken.
     Step,
+    /// The part of a stack that belongs to the position of a loop.
+    Element {
+        /// The stack.
+        stack: BufferId,
+        /// Bytes from a position to the next.
+        stride: usize,
+        /// Where the position is kept.
+        position: BufferId,
+    },
 }
 
 /// Memory that stages read and write.
@@ -100,6 +110,23 @@ pub enum Kernel {
     Product(Product),
     /// Returns from the step unless the float at the start of the buffer is finite.
     Guard(BufferId, Ty),
+    /// Stages that run once for each position.
+    Turns(Turns),
+}
+
+/// A loop over positions.
+#[derive(Debug, Clone)]
+pub struct Turns {
+    /// How many.
+    pub count: usize,
+    /// Whether from the last to the first.
+    pub reversed: bool,
+    /// Where the position is kept, an i64.
+    pub position: BufferId,
+    /// What a turn does.
+    pub stages: Vec<Stage>,
+    /// What turns share with what is around them: carries, stacks, what is the same for all.
+    pub shared: Vec<BufferId>,
 }
 
 /// A stage: one function of the code, run in parts.
@@ -109,6 +136,18 @@ pub struct Stage {
     pub group: usize,
     /// What it does.
     pub kernel: Kernel,
+}
+
+/// The stages that are functions or checks, those of turns in their place, in order.
+pub fn leaves(stages: &[Stage]) -> Vec<&Stage> {
+    let mut out = vec![];
+    for stage in stages {
+        match &stage.kernel {
+            Kernel::Turns(turns) => out.extend(leaves(&turns.stages)),
+            _ => out.push(stage),
+        }
+    }
+    out
 }
 
 impl Kernel {
@@ -122,6 +161,7 @@ impl Kernel {
             Kernel::Tree(t) => (vec![t.from], vec![t.from, t.to]),
             Kernel::Product(p) => (vec![p.a.0, p.b.0], p.scratch.into_iter().chain([p.c]).collect()),
             Kernel::Guard(b, _) => (vec![*b], vec![]),
+            Kernel::Turns(t) => (t.shared.clone(), vec![t.position]),
         }
     }
 
@@ -132,6 +172,7 @@ impl Kernel {
             Kernel::Tree(t) => t.parts(),
             Kernel::Product(p) => nnc_runtime::kernels::product::parts(&p.shape.desc()),
             Kernel::Guard(..) => 0,
+            Kernel::Turns(t) => t.stages.iter().map(|s| s.kernel.parts()).max().unwrap_or(0),
         }
     }
 
@@ -143,6 +184,7 @@ impl Kernel {
             // Tile kernels come near the peak of two 256-bit units: some 90 operations a nanosecond in f32, half in f64.
             Kernel::Product(p) => self.flops() / if p.ty == Ty::F64 { 45.0 } else { 90.0 },
             Kernel::Guard(..) => 0.0,
+            Kernel::Turns(t) => t.count as f64 * t.stages.iter().map(|s| s.kernel.cost()).sum::<f64>(),
         }
     }
 
@@ -163,6 +205,7 @@ impl Kernel {
             Kernel::Tree(t) => (t.columns * (t.blocks - 1)) as f64,
             Kernel::Product(p) => 2.0 * (p.shape.m * p.shape.n) as f64 * (p.shape.k * p.shape.batch) as f64,
             Kernel::Guard(..) => 0.0,
+            Kernel::Turns(t) => t.count as f64 * t.stages.iter().map(|s| s.kernel.flops()).sum::<f64>(),
         }
     }
 
@@ -173,6 +216,7 @@ impl Kernel {
             Kernel::Tree(t) => t.columns == 0,
             Kernel::Product(p) => p.shape.m * p.shape.n * p.shape.batch == 0,
             Kernel::Guard(..) => false,
+            Kernel::Turns(t) => t.count == 0 || t.stages.is_empty(),
         }
     }
 }

@@ -56,7 +56,7 @@ pub enum Form {
     /// A reduction along axes outside the innermost.
     Outer,
     /// The place of the largest element along one axis.
-    Scan,
+    Search,
 }
 
 /// A loop nest.
@@ -112,11 +112,11 @@ impl RawLoop {
     pub fn into_loop(self) -> Loop {
         let rank = self.shape.len();
         let is_reduced = |d: usize| self.reduced.contains(&d);
-        let scan = self.reductions.iter().any(|r| r.reducer == Reducer::ArgMax);
+        let search = self.reductions.iter().any(|r| r.reducer == Reducer::ArgMax);
         let inner = self.reduced.last() == Some(&(rank.wrapping_sub(1)));
-        let form = match (self.reductions.is_empty(), scan) {
+        let form = match (self.reductions.is_empty(), search) {
             (true, _) => Form::Map,
-            (_, true) => Form::Scan,
+            (_, true) => Form::Search,
             _ if inner => Form::Inner,
             _ => Form::Outer,
         };
@@ -125,7 +125,7 @@ impl RawLoop {
         let column_segment: Vec<usize> = match form {
             Form::Map => (0..rank).collect(),
             Form::Outer => kept.clone().filter(|&d| self.reduced.last().is_none_or(|&r| d > r)).collect(),
-            Form::Inner | Form::Scan => vec![],
+            Form::Inner | Form::Search => vec![],
         };
         let outer: Vec<usize> = kept.filter(|d| !column_segment.contains(d)).collect();
         let uses_index =
@@ -222,7 +222,7 @@ impl Loop {
         match self.form {
             Form::Inner => self.reduced_len().div_ceil(INNER_BLOCK).max(1),
             Form::Outer => self.reduced_len().div_ceil(OUTER_BLOCK).max(1),
-            Form::Map | Form::Scan => 1,
+            Form::Map | Form::Search => 1,
         }
     }
 
@@ -236,7 +236,7 @@ impl Loop {
     pub fn units(&self) -> usize {
         match self.form {
             Form::Map if self.n_outer == 0 => self.columns(),
-            Form::Map | Form::Scan => self.rows(),
+            Form::Map | Form::Search => self.rows(),
             Form::Inner => self.rows() * self.blocks(),
             Form::Outer => self.rows() * self.blocks() * self.columns().div_ceil(COLUMNS),
         }

@@ -32,29 +32,8 @@ pub struct Lowered {
 /// # Errors
 /// When a value is read that nothing writes: a mistake of the grouping.
 pub fn lower(graph: &Graph, fusion: &Fusion, schedule: &Schedule) -> Result<Lowered, String> {
-    let mut lowering = Lowering {
-        graph,
-        fusion,
-        stages: vec![],
-        buffers: vec![],
-        storage: HashMap::new(),
-        slots: HashMap::new(),
-        group: 0,
-    };
-    lowering.allocate(schedule);
-    for (place, &group) in schedule.order.iter().enumerate() {
-        lowering.group = place;
-        lowering.lower_group(group)?;
-        if let Some((_, node)) = schedule.guard.filter(|g| g.0 == group) {
-            let buffer = lowering.written(node)?;
-            lowering.push(Kernel::Guard(buffer, lowering.ty(node)));
-        }
-    }
-    for (i, &(state, node)) in schedule.late.iter().enumerate() {
-        lowering.group = schedule.order.len() + i;
-        let (from, to) = (lowering.written(node)?, lowering.slot(node, Home::State(state)));
-        lowering.copy(node, from, to);
-    }
+    let mut lowering = Lowering::new(graph, fusion);
+    lowering.run(schedule)?;
     let outputs = schedule.outputs.iter().map(|&n| lowering.written(n)).collect::<Result<_, _>>()?;
     Ok(Lowered { stages: lowering.stages, buffers: lowering.buffers, outputs })
 }
@@ -62,15 +41,39 @@ pub fn lower(graph: &Graph, fusion: &Fusion, schedule: &Schedule) -> Result<Lowe
 pub(super) struct Lowering<'g> {
     pub(super) graph: &'g Graph,
     pub(super) fusion: &'g Fusion,
-    stages: Vec<Stage>,
-    buffers: Vec<Buffer>,
+    pub(super) stages: Vec<Stage>,
+    pub(super) buffers: Vec<Buffer>,
     /// Where each stored value is written, all copies; the first is what others read.
-    storage: HashMap<NodeId, Vec<BufferId>>,
-    slots: HashMap<Home, BufferId>,
+    pub(super) storage: HashMap<NodeId, Vec<BufferId>>,
+    pub(super) slots: HashMap<Home, BufferId>,
     group: usize,
 }
 
 impl<'g> Lowering<'g> {
+    pub(super) fn new(graph: &'g Graph, fusion: &'g Fusion) -> Lowering<'g> {
+        let (storage, slots) = (HashMap::new(), HashMap::new());
+        Lowering { graph, fusion, stages: vec![], buffers: vec![], storage, slots, group: 0 }
+    }
+
+    /// Lowers all groups in the order of the schedule, then copies the states that could not be written where they lie.
+    pub(super) fn run(&mut self, schedule: &Schedule) -> Result<(), String> {
+        self.allocate(schedule);
+        for (place, &group) in schedule.order.iter().enumerate() {
+            self.group = place;
+            self.lower_group(group)?;
+            if let Some((_, node)) = schedule.guard.filter(|g| g.0 == group) {
+                let buffer = self.written(node)?;
+                self.push(Kernel::Guard(buffer, self.ty(node)));
+            }
+        }
+        for (i, &(state, node)) in schedule.late.iter().enumerate() {
+            self.group = schedule.order.len() + i;
+            let (from, to) = (self.written(node)?, self.slot(node, Home::State(state)));
+            self.copy(node, from, to);
+        }
+        Ok(())
+    }
+
     /// Decides where stored values lie: in working memory when something beside a state needs them there.
     fn allocate(&mut self, schedule: &Schedule) {
         for &group in &schedule.order {
@@ -108,7 +111,7 @@ impl<'g> Lowering<'g> {
             Home::Input(i) => format!("input {i}"),
             Home::Seed => "seed".into(),
             Home::Step => "step".into(),
-            Home::Arena => "arena".into(),
+            Home::Arena | Home::Element { .. } => "arena".into(),
         };
         let buffer = self.buffer(home, bytes, name);
         self.slots.insert(home, buffer);
@@ -149,6 +152,7 @@ impl<'g> Lowering<'g> {
                     Slot::State(i) => Home::State(i),
                     Slot::Seed => Home::Seed,
                     Slot::Step => Home::Step,
+                    Slot::Local(_) => return Err("a value of a loop's body is read outside".into()),
                 },
             )),
             _ => self.written(root),
@@ -158,10 +162,13 @@ impl<'g> Lowering<'g> {
     fn lower_group(&mut self, group: usize) -> Result<(), String> {
         let fusion = self.fusion;
         let g = &fusion.groups[group];
-        if let [node] = g.nodes.as_slice()
+        if let [node, ..] = g.nodes.as_slice()
             && fusion.class[node.0 as usize] == Class::Whole
         {
-            return self.whole(*node);
+            return match &self.graph.node(*node).attrs {
+                Attrs::Scan(scan) => self.scan(*node, scan, &g.nodes[1..]),
+                _ => self.whole(*node),
+            };
         }
         let mut body = Body::new(g.shape.clone());
         let builder = Builder::new();
@@ -258,7 +265,7 @@ impl<'g> Lowering<'g> {
     }
 
     /// Copies a value from one buffer to another.
-    fn copy(&mut self, node: NodeId, from: BufferId, to: BufferId) {
+    pub(super) fn copy(&mut self, node: NodeId, from: BufferId, to: BufferId) {
         let shape = self.shape(node);
         let own = Access::own(node, shape);
         let to = Place { buffer: to, ty: self.ty(node), offset: 0, strides: row_major(shape) };
@@ -327,7 +334,7 @@ impl<'g> Lowering<'g> {
     }
 
     /// Writes an operand, computed where it is trivial, to part of a result.
-    fn place_part(&mut self, operand: NodeId, to: Place) -> Result<(), String> {
+    pub(super) fn place_part(&mut self, operand: NodeId, to: Place) -> Result<(), String> {
         let shape = self.shape(operand);
         let access = &self.fusion.access[operand.0 as usize];
         let mut body = Body::new(shape.to_vec());

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! - [`schedule`]: the order of the groups, and states that are written where they lie
-//! - [`lower`], `element`, `product`: groups to [`kernels`]: [`loops`], trees and products over buffers
+//! - [`lower`], `element`, `product`, `scan`: groups to [`kernels`]: [`loops`], trees and products over buffers
 //! - [`plan`]: where buffers lie in one arena
 //! - `emit`: stages to Cranelift functions; `jit`: those to memory. No other file names Cranelift
 //! - [`report`]: what was made, for reading
@@ -21,6 +21,8 @@ pub mod lower;
 pub mod plan;
 mod product;
 pub mod report;
+mod results;
+mod scan;
 pub mod schedule;
 #[cfg(test)]
 mod tests;
@@ -92,6 +94,7 @@ pub fn compile(graph: &Graph, n_states: usize, n_inputs: usize, options: &Option
     if options.verify {
         verify(graph).map_err(CodegenError::Internal)?;
     }
+    let graph = &results::split(graph);
     let mut fusion = fuse(graph, options.fuse).map_err(CodegenError::Internal)?;
     let schedule = schedule::schedule(graph, &mut fusion).map_err(CodegenError::Internal)?;
     let lowered = lower::lower(graph, &fusion, &schedule).map_err(CodegenError::Internal)?;
@@ -105,7 +108,7 @@ pub fn compile(graph: &Graph, n_states: usize, n_inputs: usize, options: &Option
         let size = match buffer.home {
             Home::State(i) => states.get_mut(i as usize),
             Home::Input(i) => inputs.get_mut(i as usize),
-            Home::Arena | Home::Seed | Home::Step => continue,
+            Home::Arena | Home::Seed | Home::Step | Home::Element { .. } => continue,
         };
         match size {
             Some(size) => *size = buffer.bytes,

@@ -2,7 +2,8 @@
 //!
 //! Greedy by size: the largest buffer first, each at the lowest offset where it overlaps none that lives at the same time.
 
-use super::kernels::{Buffer, Home};
+use super::kernels::{Buffer, Home, Kernel, Stage};
+use super::loops::BufferId;
 use super::lower::Lowered;
 
 /// Alignment of every buffer: a cache line.
@@ -28,18 +29,11 @@ pub struct Plan {
 
 /// Plans the arena of lowered stages.
 pub fn plan(lowered: &Lowered) -> Plan {
-    let end = lowered.stages.len();
     let mut live: Vec<Option<(usize, usize)>> = vec![None; lowered.buffers.len()];
-    for (at, stage) in lowered.stages.iter().enumerate() {
-        let (reads, writes) = stage.kernel.buffers();
-        for b in reads.into_iter().chain(writes) {
-            let range = live[b.0].get_or_insert((at, at));
-            range.1 = at;
-        }
-    }
+    let end = walk(&lowered.stages, 0, &mut live);
     for b in &lowered.outputs {
-        let range = live[b.0].get_or_insert((0, end));
-        range.1 = end;
+        let begin = live[b.0].map_or(0, |range| range.0);
+        touch(&mut live, *b, (begin, end));
     }
     let mut order: Vec<usize> =
         (0..live.len()).filter(|&b| live[b].is_some() && lowered.buffers[b].home == Home::Arena).collect();
@@ -68,6 +62,29 @@ pub fn plan(lowered: &Lowered) -> Plan {
         placed.push(b);
     }
     plan
+}
+
+/// Notes when buffers are touched, the stages being numbered from `at`; gives the number behind the last. What turns share
+/// with what is around them is needed from their first stage to their last, since the next turn looks at it again.
+fn walk(stages: &[Stage], at: usize, live: &mut [Option<(usize, usize)>]) -> usize {
+    let mut at = at;
+    for stage in stages {
+        let begin = at;
+        at = match &stage.kernel {
+            Kernel::Turns(turns) => walk(&turns.stages, at, live).max(at + 1),
+            _ => at + 1,
+        };
+        let (reads, writes) = stage.kernel.buffers();
+        for b in reads.into_iter().chain(writes) {
+            touch(live, b, (begin, at - 1));
+        }
+    }
+    at
+}
+
+fn touch(live: &mut [Option<(usize, usize)>], b: BufferId, (begin, end): (usize, usize)) {
+    let range = live[b.0].get_or_insert((begin, end));
+    *range = (range.0.min(begin), range.1.max(end));
 }
 
 /// Every buffer takes at least one line, so that two never share an address.

@@ -156,10 +156,11 @@ fn name(kernel: &Kernel) -> &'static str {
             Form::Map => "map",
             Form::Inner => "inner reduction",
             Form::Outer => "outer reduction",
-            Form::Scan => "scan",
+            Form::Search => "search",
         },
         Kernel::Tree(_) => "tree",
         Kernel::Product(_) => "product",
         Kernel::Guard(..) => "guard",
+        Kernel::Turns(_) => "turns",
     }
 }

@@ -63,9 +63,8 @@ impl<'a> Elab<'a> {
                     self.usage.mark(name.span);
                 }
             }
-            StmtKind::Var { .. } | StmtKind::Yield(_) => {
-                self.unsupported(stmt.span, if matches!(stmt.kind, StmtKind::Yield(_)) { "`yield`" } else { "`var`" });
-            }
+            StmtKind::Yield(e) => self.yielded(e, stmt.span),
+            StmtKind::Var { target, value } => self.var(target, value),
             StmtKind::Expr(e) => {
                 self.expr(e);
             }
@@ -126,6 +125,14 @@ impl<'a> Elab<'a> {
                 }
                 None => value,
             };
+            if self.next_carry(target, &value, e.span) || self.next_var(target, &value, e.span) {
+                continue;
+            }
+            if let (ExprKind::Scan(_), [_], Some((at, carries))) = (&e.kind, targets, self.last_carries.take())
+                && at == e.span
+            {
+                self.frame().finished.insert(target.name.text.clone(), carries);
+            }
             if matches!(value, Value::Invalid) {
                 self.usage.mark(target.name.span);
             }

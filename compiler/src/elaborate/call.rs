@@ -126,6 +126,12 @@ impl<'a> Elab<'a> {
         self.frames.push(frame);
         for (param, bound) in def.settings.iter().zip(settings) {
             self.usage.declare(&param.name, "parameter");
+            // A layer belongs to whom it is given to.
+            if let Value::Instance(instance) = &bound.value
+                && !instance.named.get()
+            {
+                self.name_instance(instance, &param.name);
+            }
             self.bind(&param.name, bound.value.clone(), bound.span);
         }
         prepare(self);

@@ -4,10 +4,10 @@ use super::Elab;
 use super::num::Num;
 use super::primitives::Call;
 use super::value::{Axis, Tensor, Value};
-use crate::ir::attrs::{Attrs, Slot};
+use crate::ir::attrs::{Attrs, Const, Slot};
 use crate::ir::types::{DType, TensorType};
 use crate::ops::logic::LT;
-use crate::ops::source::{COUNTER, NORMAL, UNIFORM};
+use crate::ops::source::{COUNTER, NORMAL, SIZE, UNIFORM};
 use crate::ops::unary::FLOOR;
 use nnc_grammar::span::Span;
 
@@ -56,8 +56,8 @@ impl<'a> Elab<'a> {
         Value::Tensor(Tensor { node, dtype: DType::Bool, axes, classes: None, scalar: false })
     }
 
-    /// A draw in double precision. Its key is the seed, the purpose, the path, its number among the draws of that path, and
-    /// the step.
+    /// A draw in double precision. Its key is the seed, the purpose, the path, its number among the draws of that path, the
+    /// step, and the turn of every loop around it.
     fn drawn(&mut self, row: crate::ir::op::Op, axes: &[Axis], span: Span) -> crate::ir::graph::Value {
         let path = self.frame().path.clone();
         let draw = self.draws.entry(path.clone()).or_insert(0);
@@ -68,7 +68,19 @@ impl<'a> Elab<'a> {
         let handle = self.b.clone();
         let counter = |slot| handle.add(&COUNTER, Attrs::Slot(slot, Box::new(TensorType::scalar(DType::I64))), &[]);
         let shape = axes.iter().map(|a| a.size.clone()).collect();
-        handle.add(row, Attrs::Random { stream, shape }, &[counter(Slot::Seed), counter(Slot::Step)]).value
+        let turn = handle.val(self.turn());
+        handle.add(row, Attrs::Random { stream, shape }, &[counter(Slot::Seed), counter(Slot::Step), turn]).value
+    }
+
+    /// The turn of all loops around, counted as one number from 0.
+    fn turn(&mut self) -> crate::ir::graph::Value {
+        let handle = self.b.clone();
+        let start = handle.constant(Const::Int(DType::I64, 0), vec![]);
+        let turns = self.loops.iter().fold(start, |outer, open| {
+            let n = handle.add(&SIZE, Attrs::Size(DType::I64, open.turns.clone()), &[]);
+            outer * n + handle.val(open.position)
+        });
+        turns.value
     }
 
     /// The stream of a key: its FNV-1a hash, moved on where another key has it.

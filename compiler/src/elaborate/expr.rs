@@ -51,9 +51,9 @@ impl<'a> Elab<'a> {
             }
             ExprKind::List(items) => Value::List(items.iter().map(|i| self.expr(i)).collect()),
             ExprKind::Tuple(items) => Value::Tuple(items.iter().map(|i| self.expr(i)).collect()),
-            ExprKind::Scan(_) => self.unsupported(e.span, "`scan`"),
-            ExprKind::Repeat { .. } => self.unsupported(e.span, "`repeat`"),
-            ExprKind::Fresh(_) => self.unsupported(e.span, "`fresh`"),
+            ExprKind::Scan(scan) => self.scan(scan, e.span),
+            ExprKind::Repeat { turns, name, body } => self.repeat(turns, name.as_ref(), body, e.span),
+            ExprKind::Fresh(of) => self.fresh(of, e.span),
             ExprKind::Invalid => Value::Invalid,
         }
     }
@@ -107,10 +107,21 @@ impl<'a> Elab<'a> {
         {
             return value;
         }
+        if let ExprKind::Name(name) = &base.kind
+            && let Some(carries) = self.frame().finished.get(name)
+        {
+            let found = carries.iter().find(|c| c.0 == member.text).map(|c| c.1.clone());
+            let known: Vec<String> = carries.iter().map(|c| c.0.clone()).collect();
+            self.local(name);
+            return found.unwrap_or_else(|| {
+                let what = format!("the loop `{name}` carries no `{}`", member.text);
+                let d = Diagnostic::error(codes::UNKNOWN_NAME, member.span, what);
+                self.fail(super::suggest::suggest(d, member, known.iter().map(String::as_str)))
+            });
+        }
         match self.expr(base) {
             Value::Invalid => Value::Invalid,
-            Value::Instance(_) | Value::Def(_) => self.unsupported(span, "a value inside a layer or model"),
-            other => self.wrong_kind(&other, base.span, "a data block, a layer or a model"),
+            value => self.inside(value, member, span),
         }
     }
 

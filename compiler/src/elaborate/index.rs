@@ -14,6 +14,8 @@ enum Step {
     New,
     Take(usize, usize),
     Part(usize, usize, usize),
+    /// At the position of a loop.
+    Element(usize, usize),
 }
 
 impl<'a> Elab<'a> {
@@ -68,7 +70,7 @@ impl<'a> Elab<'a> {
                 match item {
                     IndexItem::Axis(name, at) => {
                         let axis = self.named_place(t, name)?;
-                        steps[axis] = Step::Take(axis, self.place_in(&t.axes[axis], at)?);
+                        steps[axis] = self.place_in(t, axis, at)?;
                     }
                     IndexItem::Range(name, from, to) => {
                         let axis = self.named_place(t, name)?;
@@ -138,7 +140,7 @@ impl<'a> Elab<'a> {
             self.report(d.label(format!("this is {}", t.show())));
             return None;
         }
-        Some(Step::Take(axis, self.place_in(&t.axes[axis], e)?))
+        self.place_in(t, axis, e)
     }
 
     fn named_place(&mut self, t: &Tensor, name: &Name) -> Option<usize> {
@@ -149,15 +151,28 @@ impl<'a> Elab<'a> {
         self.place(&t.axes, &wanted, name.span)
     }
 
-    /// A constant index of an axis; negative ones count from the end.
-    fn place_in(&mut self, axis: &Axis, e: &'a Expr) -> Option<usize> {
+    /// An index of an axis: a constant, negative ones counting from the end, or the position of a loop over as many places.
+    fn place_in(&mut self, t: &Tensor, axis: usize, e: &'a Expr) -> Option<Step> {
         let value = self.expr(e);
+        if let Some(at) = self.position_of(&value) {
+            let (size, turns) = (&t.axes[axis].size, self.loops[at].turns.clone());
+            if *size != turns {
+                let d = Diagnostic::error(
+                    codes::OUT_OF_RANGE,
+                    e.span,
+                    format!("the loop has {turns} turns, and this axis {size} places"),
+                );
+                self.report(super::axes::explain_axes(d, std::iter::once(&t.axes[axis])));
+                return None;
+            }
+            return Some(Step::Element(axis, at));
+        }
         if let Value::Tensor(_) = value {
             self.unsupported(e.span, "an index known only at run time");
             return None;
         }
         let i = self.int(&value, e.span, "an index")?;
-        self.counted(axis, i, e.span, false)
+        Some(Step::Take(axis, self.counted(&t.axes[axis], i, e.span, false)?))
     }
 
     fn counted(&mut self, axis: &Axis, i: i64, span: Span, end: bool) -> Option<usize> {
@@ -216,18 +231,31 @@ impl<'a> Elab<'a> {
         Some(Step::Part(place, start, stop - start))
     }
 
-    fn take(&mut self, t: Tensor, steps: Vec<Step>, span: Span) -> Value<'a> {
+    fn take(&mut self, mut t: Tensor, steps: Vec<Step>, span: Span) -> Value<'a> {
         self.here(span);
         let handle = self.b.clone();
+        // Axes that loops walk go first: what is left is a tensor of fewer axes.
+        let mut gone: Vec<usize> = vec![];
+        for step in &steps {
+            let Step::Element(axis, at) = *step else { continue };
+            let place = axis - gone.iter().filter(|g| **g < axis).count();
+            match self.element(at, t.node, place) {
+                Some(node) => t.node = node,
+                None => return self.unsupported(span, "the part of a value made in the loop"),
+            }
+            gone.push(axis);
+        }
+        let left = |axis: usize| axis - gone.iter().filter(|g| **g < axis).count();
         let mut x = handle.val(t.node);
         let mut axes = vec![];
         for step in steps {
             match step {
+                Step::Element(..) => {}
                 Step::Keep(i) => axes.push(t.axes[i].clone()),
                 Step::New => axes.push(Axis { stretch: true, ..Axis::of(Dim::constant(1)) }),
-                Step::Take(i, place) => x = x.slice(i, place, Dim::constant(1)),
+                Step::Take(i, place) => x = x.slice(left(i), place, Dim::constant(1)),
                 Step::Part(i, start, len) => {
-                    x = x.slice(i, start, Dim::from(len));
+                    x = x.slice(left(i), start, Dim::from(len));
                     axes.push(Axis { name: None, from: None, size: Dim::from(len), stretch: false });
                 }
             }

@@ -12,7 +12,7 @@ use nnc_grammar::ast::{Def, DefKind, Expr, Name, TypeExpr};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
 
@@ -36,13 +36,16 @@ impl<'a> Elab<'a> {
         }
         let Some(settings) = self.bind_args(&callee_of(def), &def.settings, given, span) else { return Value::Invalid };
         let step = self.frame().steps.get(&span).cloned();
-        let instance = Instance { def, settings, step: RefCell::new(step), path: RefCell::new(None), span };
+        let turn = self.turn_suffix();
+        let (step, named, path) = (RefCell::new(step), Cell::new(false), RefCell::new(None));
+        let instance = Instance { def, settings, step, named, turn, path, span };
         Value::Instance(Rc::new(instance))
     }
 
     /// Gives an instance its step, by `as` or by the name that it is bound to.
     pub(super) fn name_instance(&mut self, instance: &Instance<'a>, name: &Name) {
         *instance.step.borrow_mut() = Some(name.text.clone());
+        instance.named.set(true);
     }
 
     /// Applies a layer. Its path is fixed by the first application.
@@ -60,9 +63,11 @@ impl<'a> Elab<'a> {
             .borrow_mut()
             .get_or_insert_with(|| {
                 let step = instance.step.borrow().clone().unwrap_or_else(|| names::snake_case(&def.name.text));
+                let step = step + &instance.turn;
                 if prefix.is_empty() { step } else { format!("{prefix}.{step}") }
             })
             .clone();
+        self.made.entry(path.clone()).or_insert_with(|| instance.clone());
         self.instantiate(def, &instance.settings, inputs, call, path, |_| {})
     }
 
@@ -210,7 +215,10 @@ impl<'a> Elab<'a> {
             return Tensor { axes, ..known.clone() };
         }
         let ty = self.states[number as usize].ty.clone();
-        let node = self.b.read(Slot::State(number), ty.clone()).value;
+        let node = match self.state_in_loop(number) {
+            Some(local) => local,
+            None => self.b.read(Slot::State(number), ty.clone()).value,
+        };
         let tensor = Tensor { node, dtype: ty.dtype, axes, classes: None, scalar: false };
         self.current.insert(number, tensor.clone());
         tensor

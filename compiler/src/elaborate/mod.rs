@@ -31,7 +31,9 @@ mod product;
 mod reach;
 mod rearrange;
 mod reduction;
+mod repeat;
 mod result;
+mod scan;
 mod scope;
 mod select;
 mod settings;
@@ -136,6 +138,8 @@ struct Elab<'a> {
     state_numbers: HashMap<String, u32>,
     /// The values of states updated or read in the graph being built.
     current: HashMap<u32, Tensor>,
+    /// Layers by path, from their first application on.
+    made: HashMap<String, Rc<value::Instance<'a>>>,
     inputs: Vec<Input>,
     sites: Vec<Site>,
     site_numbers: HashMap<Site, SiteId>,
@@ -146,6 +150,10 @@ struct Elab<'a> {
     data: Vec<data::Data<'a>>,
     /// Fields visible in the block being elaborated: data block and field.
     data_fields: Vec<(String, String)>,
+    /// The loops around the expression being evaluated.
+    loops: Vec<scan::Loop<'a>>,
+    /// The last carries of the loop that was closed last, and where it is written.
+    last_carries: Option<(Span, Vec<(String, Value<'a>)>)>,
     frames: Vec<Frame<'a>>,
     scopes: u32,
     /// How deep the expression being evaluated lies in others, through all definitions.
@@ -179,6 +187,7 @@ impl<'a> Elab<'a> {
             states: vec![],
             state_numbers: HashMap::new(),
             current: HashMap::new(),
+            made: HashMap::new(),
             inputs: vec![],
             sites: vec![],
             site_numbers: HashMap::new(),
@@ -186,6 +195,8 @@ impl<'a> Elab<'a> {
             draws: HashMap::new(),
             data: vec![],
             data_fields: vec![],
+            loops: vec![],
+            last_carries: None,
             frames: vec![],
             scopes: 0,
             depth: 0,

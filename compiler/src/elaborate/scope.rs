@@ -64,6 +64,12 @@ pub(super) struct Frame<'a> {
     pub(super) steps: Rc<HashMap<Span, String>>,
     /// States that this body has declared, by name.
     pub(super) states: HashMap<String, u32>,
+    /// The turns of the `repeat`s around the place being elaborated.
+    pub(super) turns: Vec<usize>,
+    /// Names declared by `var`, and how many loops there were around.
+    pub(super) vars: HashMap<String, usize>,
+    /// The last carries of the loops that names are bound to.
+    pub(super) finished: HashMap<String, Vec<(String, Value<'a>)>>,
 }
 
 /// Which declared names have been used, over all instances of a definition.
@@ -122,6 +128,9 @@ impl<'a> Elab<'a> {
             axis_args: HashMap::new(),
             steps: Rc::default(),
             states: HashMap::new(),
+            turns: vec![],
+            vars: HashMap::new(),
+            finished: HashMap::new(),
         }
     }
 

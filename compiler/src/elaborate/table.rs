@@ -2,7 +2,8 @@
 
 use super::data::BATCH;
 use crate::ir::attrs::{Attrs, Slot};
-use crate::ir::graph::{Graph, NodeId};
+use crate::ir::dim::Dim;
+use crate::ir::graph::{Graph, Value};
 use crate::program::{Role, Row, State};
 
 /// One row a parameter, in order of declaration.
@@ -23,28 +24,55 @@ pub(super) fn rows(states: &[State], evaluate: Option<&Graph>) -> Vec<Row> {
 
 /// Multiply-adds of the products that a parameter is an operand of.
 fn products(graph: &Graph, state: u32) -> usize {
-    let is_parameter = |mut id: NodeId| loop {
-        let node = graph.node(id);
-        match (&node.attrs, node.operands.as_slice()) {
-            (Attrs::Slot(Slot::State(n), _), _) => return *n == state,
-            (Attrs::Permute(_) | Attrs::Reshape(_) | Attrs::Cast(_), [one]) => id = one.node,
-            _ => return false,
-        }
-    };
+    let is_parameter =
+        |v: Value| matches!(&graph.node(source(graph, v).node).attrs, Attrs::Slot(Slot::State(n), _) if *n == state);
+    within(graph, &is_parameter)
+}
+
+/// Multiply-adds of the products of a graph, and of the bodies of its loops, with an operand that is made from this one alone.
+fn within(graph: &Graph, is_parameter: &dyn Fn(Value) -> bool) -> usize {
+    let live = graph.live();
     let mut sum = 0usize;
-    for (_, node) in graph.nodes() {
-        let Attrs::Contract(rule) = &node.attrs else { continue };
-        if !node.operands.iter().any(|v| is_parameter(v.node)) {
-            continue;
-        }
-        let one_row = |d: &crate::ir::dim::Dim| {
-            d.eval(&|s| (&*s.0 == BATCH).then_some(1)).and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
+    for (_, node) in graph.nodes().filter(|(id, _)| live[id.0 as usize]) {
+        let more = match &node.attrs {
+            Attrs::Contract(rule) if node.operands.iter().any(|v| is_parameter(*v)) => {
+                let results = product(&node.types[0].shape);
+                let a = &graph.ty(node.operands[0]).shape;
+                let summed = rule.sum.iter().map(|p| one_row(&a[p.0])).fold(1, usize::saturating_mul);
+                results.saturating_mul(summed)
+            }
+            Attrs::Scan(scan) => {
+                let inside = |v: Value| match scan.body.node(source(&scan.body, v).node).attrs {
+                    Attrs::Slot(Slot::Input(j), _) => {
+                        node.operands.get(scan.carries + j as usize).is_some_and(|given| is_parameter(*given))
+                    }
+                    _ => false,
+                };
+                within(&scan.body, &inside).saturating_mul(one_row(&scan.turns))
+            }
+            _ => 0,
         };
-        let product = |sizes: &mut dyn Iterator<Item = usize>| sizes.fold(1, usize::saturating_mul);
-        let results = product(&mut node.types[0].shape.iter().map(one_row));
-        let a = &graph.ty(node.operands[0]).shape;
-        let summed = product(&mut rule.sum.iter().map(|p| one_row(&a[p.0])));
-        sum = sum.saturating_add(results.saturating_mul(summed));
+        sum = sum.saturating_add(more);
     }
     sum
+}
+
+/// What a value is, under other shapes and types.
+fn source(graph: &Graph, mut value: Value) -> Value {
+    loop {
+        let node = graph.node(value.node);
+        match (&node.attrs, node.operands.as_slice()) {
+            (Attrs::Permute(_) | Attrs::Reshape(_) | Attrs::Cast(_), [one]) => value = *one,
+            _ => return value,
+        }
+    }
+}
+
+fn product(shape: &[Dim]) -> usize {
+    shape.iter().map(one_row).fold(1, usize::saturating_mul)
+}
+
+/// A size for a batch of one row.
+fn one_row(d: &Dim) -> usize {
+    d.eval(&|s| (&*s.0 == BATCH).then_some(1)).and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
 }

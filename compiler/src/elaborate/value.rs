@@ -7,7 +7,7 @@ use crate::ir::graph::Value as Node;
 use crate::ir::types::{DType, TensorType};
 use nnc_grammar::ast::Def;
 use nnc_grammar::span::Span;
-use std::cell::RefCell;
+use std::cell::{Cell, RefCell};
 use std::fmt::Write;
 use std::rc::Rc;
 
@@ -135,6 +135,10 @@ pub(super) struct Instance<'a> {
     pub(super) settings: Vec<Bound<'a>>,
     /// The last step of its path, once something names it.
     pub(super) step: RefCell<Option<String>>,
+    /// Whether the text gives that step, by `as`, by a binding or as an argument.
+    pub(super) named: Cell<bool>,
+    /// The turns of the `repeat`s around it, as its step ends: `[2][0]`.
+    pub(super) turn: String,
     /// The whole path, from its first application on.
     pub(super) path: RefCell<Option<String>>,
     /// Where it is written.

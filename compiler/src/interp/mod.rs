@@ -5,6 +5,7 @@
 
 mod node;
 mod oracle;
+mod scan;
 
 pub use node::{Prepared, evaluate, prepare, uniform};
 pub use oracle::Oracle;
@@ -54,20 +55,24 @@ impl Values {
 /// # Panics
 /// When a free size is left, or the environment lacks a tensor that the graph reads or holds too few bytes of it.
 pub fn run(graph: &Graph, env: &Env<'_>) -> Result<Values, Fault> {
-    let prepared: Vec<Prepared> = graph.nodes().map(|(_, node)| prepare(graph, node)).collect();
-    let values = evaluate_all(graph, &prepared, env);
+    let values = evaluate_all(graph, &prepare_all(graph), &|node| source(node, env));
     check(graph, &values)?;
     Ok(values)
 }
 
-/// The values of all roots; `prepared` holds one entry a node.
-fn evaluate_all(graph: &Graph, prepared: &[Prepared], env: &Env<'_>) -> Values {
+/// Prepares every node of a graph.
+fn prepare_all(graph: &Graph) -> Vec<Prepared> {
+    graph.nodes().map(|(_, node)| prepare(graph, node)).collect()
+}
+
+/// The values of all roots; `prepared` holds one entry a node, `source` gives what is held outside.
+fn evaluate_all(graph: &Graph, prepared: &[Prepared], source: &dyn Fn(&Node) -> Array) -> Values {
     let live = graph.live();
     let last_use = last_uses(graph);
     let mut values: HashMap<Value, Array> = HashMap::new();
     for (id, node) in graph.nodes().filter(|(id, _)| live[id.0 as usize]) {
         let results = match node.op.meaning {
-            Meaning::Source => vec![source(node, env)],
+            Meaning::Source => vec![source(node)],
             _ => {
                 let operands: Vec<&Array> = node.operands.iter().map(|v| &values[v]).collect();
                 evaluate(node, &prepared[id.0 as usize], &operands)
@@ -115,6 +120,7 @@ fn source(node: &Node, env: &Env<'_>) -> Array {
         Slot::State(i) => env.states.get(*i as usize).map(Buffer::as_slice),
         Slot::Seed => Some(&env.seed.to_le_bytes()[..]),
         Slot::Step => Some(&env.step.to_le_bytes()[..]),
+        Slot::Local(_) => unreachable!("nothing outside a loop depends on a value of its body"),
     };
     let shape = ty.sizes().unwrap_or_else(|| panic!("{ty} of {slot:?} has a free size"));
     let length = shape.iter().product::<usize>() * ty.dtype.size();

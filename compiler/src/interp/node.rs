@@ -1,6 +1,7 @@
 //! One node: a scalar meaning as a program run over whole tensors, a tensor meaning as it stands.
 
 use crate::ir::array::Array;
+use crate::ir::attrs::Attrs;
 use crate::ir::graph::{Graph, Node};
 use crate::ir::op::{Meaning, ScalarArgs, ScalarFn};
 use crate::map_array;
@@ -15,6 +16,8 @@ pub enum Prepared {
     Program(Prog),
     /// Nothing: the row's own function computes the whole tensor.
     Whole,
+    /// The nodes of a loop's body.
+    Body(Vec<Prepared>),
 }
 
 /// Prepares a node of `graph`.
@@ -25,6 +28,10 @@ pub fn prepare(graph: &Graph, node: &Node) -> Prepared {
     match node.op.meaning {
         Meaning::Scalar(meaning) => Prepared::Program(program(graph, node, meaning)),
         Meaning::Tensor(_) | Meaning::Source => Prepared::Whole,
+        Meaning::Scan => match &node.attrs {
+            Attrs::Scan(scan) => Prepared::Body(super::prepare_all(&scan.body)),
+            _ => unreachable!("inference admits no other attributes"),
+        },
     }
 }
 
@@ -52,6 +59,10 @@ pub fn evaluate(node: &Node, prepared: &Prepared, operands: &[&Array]) -> Vec<Ar
         (Prepared::Whole, Meaning::Tensor(meaning)) => {
             meaning(operands, &node.attrs, &node.types).into_iter().map(row_major).collect()
         }
+        (Prepared::Body(body), _) => match &node.attrs {
+            Attrs::Scan(scan) => super::scan::run(scan, body, operands),
+            _ => unreachable!("inference admits no other attributes"),
+        },
         (Prepared::Whole, _) => panic!("`{}` has no value of its own", node.op.name),
     }
 }

@@ -1,6 +1,6 @@
 //! A graph as a step of the training loop: the slow, plain twin of native code.
 
-use super::{Env, Prepared, check, evaluate_all, prepare};
+use super::{Env, Prepared, check, evaluate_all, prepare_all, source};
 use crate::ir::graph::{Graph, Output};
 use nnc_runtime::step::{Fault, OutputSpec, Step, StepIo};
 
@@ -20,7 +20,7 @@ impl Oracle {
     /// # Panics
     /// When a free size is left in the graph.
     pub fn new(graph: Graph) -> Oracle {
-        let prepared = graph.nodes().map(|(_, node)| prepare(&graph, node)).collect();
+        let prepared = prepare_all(&graph);
         let specs: Vec<OutputSpec> = graph.outputs.iter().map(|o| spec(&graph, o)).collect();
         let outputs = specs.iter().map(|s| vec![0; s.shape.iter().product::<usize>() * s.dtype.size()]).collect();
         Oracle { graph, prepared, specs, outputs }
@@ -36,7 +36,7 @@ fn spec(graph: &Graph, output: &Output) -> OutputSpec {
 impl Step for Oracle {
     fn run(&mut self, io: &mut StepIo<'_>) -> Result<(), Fault> {
         let env = Env { states: io.states, inputs: io.inputs, seed: io.seed, step: io.step };
-        let values = evaluate_all(&self.graph, &self.prepared, &env);
+        let values = evaluate_all(&self.graph, &self.prepared, &|node| source(node, &env));
         for (bytes, output) in self.outputs.iter_mut().zip(&self.graph.outputs) {
             *bytes = values.get(output.value).to_bytes();
         }

@@ -2,7 +2,7 @@
 
 use super::{Env, Oracle, run};
 use crate::ir::array::Array;
-use crate::ir::attrs::{Attrs, Slot};
+use crate::ir::attrs::{Attrs, Const, Slot};
 use crate::ir::builder::{Builder, Val};
 use crate::ir::dim::Dim;
 use crate::ir::graph::Graph;
@@ -92,7 +92,8 @@ fn draws_depend_on_seed_step_and_element() {
     let b = Builder::new();
     let counter = |slot| b.add(&COUNTER, Attrs::Slot(slot, Box::new(TensorType::scalar(DType::I64))), &[]);
     let shape = vec![Dim::from(3), Dim::from(4)];
-    let key = [counter(Slot::Seed), counter(Slot::Step)];
+    let zero = b.constant(Const::Int(DType::I64, 0), vec![]);
+    let key = [counter(Slot::Seed), counter(Slot::Step), zero];
     b.output("u", b.add(&UNIFORM, Attrs::Random { stream: 1, shape }, &key));
     let graph = b.finish();
     let Array::F64(first) = output(&graph, 1, 1) else { panic!("draws are f64") };

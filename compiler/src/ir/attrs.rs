@@ -1,8 +1,10 @@
 //! Attributes of nodes, one variant a family of operations: passes match these few, never operations one by one.
 
 use super::dim::Dim;
+use super::scan::Scan;
 use super::types::{DType, TensorType};
 use std::hash::{Hash, Hasher};
+use std::sync::Arc;
 
 /// What a node has besides its operands.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -61,6 +63,8 @@ pub enum Attrs {
         /// The shape drawn.
         shape: Vec<Dim>,
     },
+    /// A loop.
+    Scan(Arc<Scan>),
 }
 
 /// `out[batch…, a…, b…] = Σ a[batch, a, k] · b[batch, b, k]`: batch axes in order, then a's other axes, then b's.
@@ -137,6 +141,8 @@ pub enum Slot {
     State(u32),
     /// The seed of the run, an i64.
     Seed,
-    /// Steps taken before this one, an i64.
+    /// Steps taken before this one, an i64; in the body of a loop the position along its axis.
     Step,
+    /// A value of a loop's body while the body is being built; it stands outside until the loop is closed.
+    Local(u32),
 }

@@ -19,6 +19,7 @@ struct Inner {
     graph: Graph,
     sites: Vec<SiteId>,
     known: HashMap<Key, NodeId>,
+    locals: u32,
 }
 
 /// What makes two nodes equal: the row, the attributes and the operands.
@@ -91,6 +92,13 @@ impl Builder {
         Val { b: self, value }
     }
 
+    /// The number of a local that no other has: for a value of a loop's body while it is being built.
+    pub fn next_local(&self) -> u32 {
+        let mut inner = self.inner.borrow_mut();
+        inner.locals += 1;
+        inner.locals - 1
+    }
+
     /// Names a result.
     pub fn output(&self, name: impl Into<String>, value: Val<'_>) {
         self.inner.borrow_mut().graph.outputs.push(Output { name: name.into(), value: value.value });
@@ -131,7 +139,7 @@ impl<'b> Val<'b> {
     }
 
     /// Another result of the same node.
-    pub fn port(self, port: u8) -> Val<'b> {
+    pub fn port(self, port: u16) -> Val<'b> {
         Val { b: self.b, value: Value { node: self.value.node, port } }
     }
 

@@ -19,7 +19,7 @@ pub struct Value {
     /// The node.
     pub node: NodeId,
     /// Which of its results.
-    pub port: u8,
+    pub port: u16,
 }
 
 /// Names a place in the program text together with the layer path it was reached by; a row of the program's site table.
@@ -154,6 +154,16 @@ impl Graph {
             }
         }
         reached
+    }
+
+    /// Whether two graphs are the same, node by node, apart from the places they come from.
+    pub fn same(&self, other: &Graph) -> bool {
+        let same_node = |m: &Node, n: &Node| std::ptr::eq(m.op, n.op) && m.attrs == n.attrs && m.operands == n.operands;
+        self.len() == other.len()
+            && self.outputs == other.outputs
+            && self.updates == other.updates
+            && self.guard == other.guard
+            && self.nodes().zip(other.nodes()).all(|((_, m), (_, n))| same_node(m, n))
     }
 
     /// The nodes that read a slot of the runtime.

@@ -7,5 +7,6 @@ pub mod dim;
 pub mod graph;
 pub mod op;
 pub mod print;
+pub mod scan;
 pub mod types;
 pub mod verify;

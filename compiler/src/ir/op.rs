@@ -79,6 +79,8 @@ pub enum Meaning {
     Tensor(fn(&[&Array], &Attrs, &[TensorType]) -> Vec<Array>),
     /// Given by the environment: inputs, states, counters.
     Source,
+    /// The body of the attributes, turn by turn.
+    Scan,
 }
 
 /// What a scalar meaning may use.
@@ -119,6 +121,8 @@ pub enum Vjp {
     Zero(&'static str),
     /// Asking for the derivative is an error, for the stated reason.
     None(&'static str),
+    /// The derivative of a loop: a loop that runs the other way.
+    Scan,
 }
 
 /// What a derivative rule may use.
@@ -171,6 +175,10 @@ pub enum Lower {
     Const,
     /// A tensor that the runtime holds: input, state, counter.
     Source,
+    /// The stages of the body, turn by turn.
+    Scan,
+    /// One result of a node with several: where that node wrote it.
+    Result,
 }
 
 /// The element of the operand at `offset + Σ strides[d]·index[d]`, index running over the result.

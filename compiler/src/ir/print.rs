@@ -3,6 +3,7 @@
 use super::attrs::{Attrs, Const, Slot};
 use super::dim::Dim;
 use super::graph::{Graph, Value};
+use super::scan::Scan;
 use std::fmt::Write;
 
 /// Names of what the runtime holds, for reading.
@@ -11,7 +12,7 @@ pub trait Names {
     fn slot(&self, slot: Slot) -> String;
 }
 
-/// Prints a graph; equal graphs print equally.
+/// Prints a graph; equal graphs print equally. The body of a loop stands below it, indented.
 pub fn print(graph: &Graph, names: &dyn Names) -> String {
     let mut out = String::new();
     for (id, node) in graph.nodes() {
@@ -30,6 +31,12 @@ pub fn print(graph: &Graph, names: &dyn Names) -> String {
             let _ = write!(out, " {attrs}");
         }
         out.push('\n');
+        if let Attrs::Scan(scan) = &node.attrs {
+            for line in print(&scan.body, &Inside(scan)).lines() {
+                // As above.
+                let _ = writeln!(out, "    {line}");
+            }
+        }
     }
     for o in &graph.outputs {
         let _ = writeln!(out, "output {} = {}", o.name, value(o.value));
@@ -41,6 +48,24 @@ pub fn print(graph: &Graph, names: &dyn Names) -> String {
         let _ = writeln!(out, "update {} = {}", names.slot(Slot::State(*state)), value(*v));
     }
     out
+}
+
+/// What the body of a loop calls what it is given.
+pub struct Inside<'s>(pub &'s Scan);
+
+impl Names for Inside<'_> {
+    fn slot(&self, slot: Slot) -> String {
+        let Inside(scan) = self;
+        match slot {
+            Slot::State(i) if (i as usize) < scan.carries => format!("carry {i}"),
+            Slot::State(i) => format!("yield {}", i as usize - scan.carries),
+            Slot::Input(j) if (j as usize) < scan.stacks => format!("element {j}"),
+            Slot::Input(j) => format!("given {}", j as usize - scan.stacks),
+            Slot::Step => "position".into(),
+            Slot::Seed => "seed".into(),
+            Slot::Local(i) => format!("local {i}"),
+        }
+    }
 }
 
 /// `%3`, or `%3.1` for a second result.
@@ -79,5 +104,6 @@ fn attrs(attrs: &Attrs) -> String {
         Attrs::Size(_, n) => n.to_string(),
         Attrs::Iota(n) => dims(std::slice::from_ref(n)),
         Attrs::Random { stream, .. } => format!("stream={stream:#010x}"),
+        Attrs::Scan(s) => format!("turns={}{}", s.turns, if s.reversed { " reversed" } else { "" }),
     }
 }

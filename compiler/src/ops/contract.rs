@@ -53,7 +53,7 @@ pub static CONTRACT: OpDef = OpDef {
 };
 
 /// The cotangent of a: ct·b over b's free axes, which gives `[batch, a's free axes, summed axes]`, then into a's order.
-fn grad_a<'b>(c: &Contract, ct: Val<'b>, a: Val<'b>, b: Val<'b>) -> Val<'b> {
+pub fn grad_a<'b>(c: &Contract, ct: Val<'b>, a: Val<'b>, b: Val<'b>) -> Val<'b> {
     let (rank_a, rank_b) = (a.ty().rank(), b.ty().rank());
     let (free_a, free_b) = (c.free_a(rank_a), c.free_b(rank_b));
     let n_batch = c.batch.len();
@@ -69,7 +69,7 @@ fn grad_a<'b>(c: &Contract, ct: Val<'b>, a: Val<'b>, b: Val<'b>) -> Val<'b> {
 }
 
 /// The cotangent of b: a·ct over a's free axes, which gives `[batch, summed axes, b's free axes]`, then into b's order.
-fn grad_b<'b>(c: &Contract, ct: Val<'b>, a: Val<'b>, b: Val<'b>) -> Val<'b> {
+pub fn grad_b<'b>(c: &Contract, ct: Val<'b>, a: Val<'b>, b: Val<'b>) -> Val<'b> {
     let (rank_a, rank_b) = (a.ty().rank(), b.ty().rank());
     let (free_a, free_b) = (c.free_a(rank_a), c.free_b(rank_b));
     let n_batch = c.batch.len();

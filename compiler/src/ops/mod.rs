@@ -8,6 +8,7 @@ pub mod logic;
 pub mod movement;
 pub mod order;
 pub mod reduce;
+pub mod scan;
 pub mod source;
 pub mod unary;
 
@@ -15,7 +16,7 @@ use crate::ir::op::{Op, OpDef};
 
 /// The families joined.
 const FAMILIES: &[&[&OpDef]] =
-    &[unary::ROWS, binary::ROWS, logic::ROWS, reduce::ROWS, contract::ROWS, movement::ROWS, source::ROWS];
+    &[unary::ROWS, binary::ROWS, logic::ROWS, reduce::ROWS, contract::ROWS, movement::ROWS, source::ROWS, scan::ROWS];
 
 /// Every row.
 pub fn all() -> impl Iterator<Item = Op> {

@@ -117,34 +117,35 @@ const fn draw(name: &'static str, doc: &'static str, meaning: crate::ir::op::Sca
     OpDef {
         name,
         doc,
-        arity: Arity::Exactly(2),
+        arity: Arity::Exactly(3),
         infer: |args, attrs| match attrs {
             Attrs::Random { shape, .. } if args.iter().all(|t| **t == TensorType::scalar(DType::I64)) => {
                 Ok(vec![TensorType::new(DType::F64, shape.clone())])
             }
-            Attrs::Random { .. } => Err(InferError::new("the key is two i64 scalars")),
+            Attrs::Random { .. } => Err(InferError::new("the key is three i64 scalars")),
             _ => Err(wrong_attrs()),
         },
         meaning: Meaning::Scalar(meaning),
         reference: Reference::None("a draw is tested against the generator itself"),
         vjp: Vjp::Zero("a draw does not depend on parameters"),
         lower: Lower::Elementwise,
-        domain: &[Domain::Int(0, 1000), Domain::Int(0, 1000)],
+        domain: &[Domain::Int(0, 1000), Domain::Int(0, 1000), Domain::Int(0, 1000)],
     }
 }
 
-/// Uniform in [0, 1), from 53 bits; operands are the seed and the step.
+/// Uniform in [0, 1), from 53 bits; operands are the seed, the step and the turn.
 pub static UNIFORM: OpDef = draw("random_uniform", "a keyed draw from [0, 1)", |s| random::uniform(&random_key(s)));
 
-/// Standard normal, by Box and Muller; operands are the seed and the step.
+/// Standard normal, by Box and Muller; operands are the seed, the step and the turn.
 pub static NORMAL: OpDef =
     draw("random_normal", "a keyed draw from the standard normal", |s| random::normal(&random_key(s)));
 
-/// The counter of one draw: seed, step, the site's stream and the row-major number of the element.
+/// The counter of one draw: seed, step, the site's stream and the row-major number of the element, the turns of the loops
+/// around it being axes before its own.
 fn random_key<'p>(s: &crate::ir::op::ScalarArgs<'_, 'p>) -> random::Key<'p> {
     let Attrs::Random { stream, .. } = s.attrs else { unreachable!("inference admits no other attributes") };
     let sizes = s.ty.sizes().unwrap_or_default();
-    let mut element = s.p.int(Ty::I64, 0);
+    let mut element = s.args[2];
     for (index, size) in s.index.iter().zip(sizes) {
         element = element * s.p.int(Ty::I64, size as i64) + index.to(Ty::I64);
     }

@@ -11,8 +11,8 @@ mod grouping;
 pub mod order;
 
 use crate::ir::attrs::Attrs;
-use crate::ir::graph::{Graph, Node, NodeId};
-use crate::ir::op::{Meaning, ScalarArgs};
+use crate::ir::graph::{Graph, Node, NodeId, Value};
+use crate::ir::op::{Lower, Meaning, ScalarArgs};
 use crate::ops::logic::scalar_type;
 use crate::prog::{Inst, Prog};
 use access::{Access, coordinates};
@@ -33,7 +33,7 @@ pub enum Class {
     Elementwise,
     /// A reduction.
     Reduce,
-    /// A product, a concatenation, a padding: a group of its own.
+    /// A product, a concatenation, a padding, a loop with its results: a group of its own.
     Whole,
 }
 
@@ -74,20 +74,24 @@ pub struct Fusion {
     pub deps: Dependencies,
     /// The group that computes, or copies, each node.
     pub group_of: Vec<Option<usize>>,
-    /// The sizes of each node's value.
+    /// The sizes of each node's value; of a node with several results those of the first.
     pub shapes: Vec<Vec<usize>>,
+    /// Whether nodes join groups.
+    pub join: bool,
 }
 
 /// Groups the live nodes of a graph whose sizes are numbers. Without `join` every node is a group of its own.
 ///
 /// # Errors
-/// When a size is not a number or a node has several results: the caller's mistake.
+/// When a size is not a number or a result of a node with several is read by anything but a `result`: the caller's mistake.
 pub fn fuse(graph: &Graph, join: bool) -> Result<Fusion, String> {
     let mut shapes = Vec::with_capacity(graph.len());
     for (id, node) in graph.nodes() {
-        match node.types.as_slice() {
-            [ty] => shapes.push(ty.sizes().ok_or_else(|| format!("%{} : {ty} has a free size", id.0))?),
-            _ => return Err(format!("%{} has several results", id.0)),
+        let Some(ty) = node.types.first() else { return Err(format!("%{} has no result", id.0)) };
+        shapes.push(ty.sizes().ok_or_else(|| format!("%{} : {ty} has a free size", id.0))?);
+        let several = |v: &Value| matches!(graph.node(v.node).op.lower, Lower::Scan);
+        if !matches!(node.op.lower, Lower::Result) && node.operands.iter().any(several) {
+            return Err(format!("%{} reads one of several results", id.0));
         }
     }
     let live = graph.live();
@@ -101,6 +105,7 @@ pub fn fuse(graph: &Graph, join: bool) -> Result<Fusion, String> {
         deps: Dependencies::default(),
         group_of: vec![None; n],
         shapes,
+        join,
     };
     Ok(grouping::group(graph, join, live, fusion))
 }

@@ -6,5 +6,6 @@ pub mod dce;
 pub mod fold;
 pub mod fuse;
 pub mod rebuild;
+pub mod scan;
 pub mod simplify;
 pub mod specialise;

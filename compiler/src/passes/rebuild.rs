@@ -28,6 +28,8 @@ pub enum Fate<'b> {
     Node(NodeId),
     /// Its only result is this value.
     Value(Val<'b>),
+    /// Its results are these values; those that are none were dropped.
+    Results(Vec<Option<Val<'b>>>),
 }
 
 /// Copies a graph, asking `fate` at every node.
@@ -50,28 +52,24 @@ pub fn try_rebuild<E>(
     mut fate: impl for<'a, 'b> FnMut(Visit<'a, 'b>) -> Result<Fate<'b>, E>,
 ) -> Result<Graph, E> {
     let b = Builder::new();
-    // The new node of each old one, or the value that stands for its only result.
-    let mut map: Vec<Option<Value>> = Vec::with_capacity(graph.len());
+    let mut map: Vec<Moved> = Vec::with_capacity(graph.len());
     for (id, node) in graph.nodes() {
-        // What uses a dropped node goes with it; `moved` finds out when a root does.
-        if node.operands.iter().any(|v| map[v.node.0 as usize].is_none()) {
-            map.push(None);
-            continue;
-        }
+        // What uses a dropped value goes with it; `moved` finds out when a root does.
         let args: Option<Vec<Val<'_>>> = node.operands.iter().map(|v| Some(b.val(moved(&map, *v)?))).collect();
         let Some(args) = args else {
-            map.push(None);
+            map.push(Moved::Gone);
             continue;
         };
         b.set_sites(node.sites.clone());
         let new = match fate(Visit { b: &b, id, node, args: &args })? {
-            Fate::Keep => Some(b.add(node.op, node.attrs.clone(), &args).value),
-            Fate::Node(id) => Some(Value { node: id, port: 0 }),
+            Fate::Keep => Moved::To(b.add(node.op, node.attrs.clone(), &args).value),
+            Fate::Node(id) => Moved::To(Value { node: id, port: 0 }),
             Fate::Value(value) => {
                 assert!(node.types.len() == 1, "`{}` has several results", node.op.name);
-                Some(value.value)
+                Moved::To(value.value)
             }
-            Fate::Drop => None,
+            Fate::Results(values) => Moved::Apart(values.into_iter().map(|v| v.map(|v| v.value)).collect()),
+            Fate::Drop => Moved::Gone,
         };
         map.push(new);
     }
@@ -91,19 +89,22 @@ pub fn try_rebuild<E>(
     Ok(b.finish())
 }
 
-/// Where an old value is now; `None` when it was dropped. A node of one result may have become any value; the results of
-/// others keep their numbers.
-fn moved(map: &[Option<Value>], old: Value) -> Option<Value> {
-    let new = map[old.node.0 as usize]?;
-    Some(if old.port == 0 { new } else { Value { node: new.node, port: old.port } })
+/// Where the results of an old node are now.
+enum Moved {
+    /// Nowhere.
+    Gone,
+    /// The first is this value; the others are results of the same node with their old numbers.
+    To(Value),
+    /// Each for itself.
+    Apart(Vec<Option<Value>>),
 }
 
-/// Whether two graphs are the same, node by node, apart from the places they come from.
-pub fn same(a: &Graph, b: &Graph) -> bool {
-    let same_node = |m: &Node, n: &Node| std::ptr::eq(m.op, n.op) && m.attrs == n.attrs && m.operands == n.operands;
-    a.len() == b.len()
-        && a.outputs == b.outputs
-        && a.updates == b.updates
-        && a.guard == b.guard
-        && a.nodes().zip(b.nodes()).all(|((_, m), (_, n))| same_node(m, n))
+/// Where an old value is now; `None` when it was dropped.
+fn moved(map: &[Moved], old: Value) -> Option<Value> {
+    match &map[old.node.0 as usize] {
+        Moved::Gone => None,
+        Moved::To(new) if old.port == 0 => Some(*new),
+        Moved::To(new) => Some(Value { node: new.node, port: old.port }),
+        Moved::Apart(values) => values.get(old.port as usize).copied().flatten(),
+    }
 }

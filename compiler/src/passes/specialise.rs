@@ -4,9 +4,11 @@ use super::rebuild::{Fate, try_rebuild};
 use crate::ir::attrs::Attrs;
 use crate::ir::dim::{Dim, Sym};
 use crate::ir::graph::{Graph, SiteId};
+use crate::ir::scan::Scan;
 use crate::ir::types::TensorType;
 use crate::ops::source::size_constant;
 use std::fmt;
+use std::sync::Arc;
 
 /// Why a graph cannot be had at these sizes.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -36,7 +38,13 @@ impl std::error::Error for Misfit {}
 pub fn specialise(graph: &Graph, size: &dyn Fn(&Sym) -> Option<i64>) -> Result<Graph, Misfit> {
     try_rebuild(graph, |visit| {
         let misfit = |what: String| Misfit { what, op: visit.node.op.name, sites: visit.node.sites.clone() };
-        let attrs = attrs(&visit.node.attrs, &|dim| number(dim, size)).map_err(misfit)?;
+        let attrs = match &visit.node.attrs {
+            Attrs::Scan(scan) => {
+                let turns = number(&scan.turns, size).map_err(misfit)?;
+                Attrs::Scan(Arc::new(Scan { body: specialise(&scan.body, size)?, turns, ..(**scan).clone() }))
+            }
+            attrs => sized(attrs, &|dim| number(dim, size)).map_err(misfit)?,
+        };
         if let Some(c) = size_constant(&attrs) {
             return Ok(Fate::Value(visit.b.constant(c, vec![])));
         }
@@ -59,8 +67,8 @@ fn number(dim: &Dim, size: &dyn Fn(&Sym) -> Option<i64>) -> Result<Dim, String> 
     }
 }
 
-/// Attributes with every size replaced.
-fn attrs(attrs: &Attrs, number: &dyn Fn(&Dim) -> Result<Dim, String>) -> Result<Attrs, String> {
+/// Attributes with every size replaced; a body is a graph of its own.
+fn sized(attrs: &Attrs, number: &dyn Fn(&Dim) -> Result<Dim, String>) -> Result<Attrs, String> {
     let shape = |dims: &[Dim]| dims.iter().map(number).collect::<Result<Vec<Dim>, String>>();
     Ok(match attrs {
         Attrs::Const(c, dims) => Attrs::Const(*c, shape(dims)?),
@@ -77,6 +85,7 @@ fn attrs(attrs: &Attrs, number: &dyn Fn(&Dim) -> Result<Dim, String>) -> Result<
         | Attrs::Pad { .. }
         | Attrs::Axis(_)
         | Attrs::Axes(_)
+        | Attrs::Scan(_)
         | Attrs::Contract(_) => attrs.clone(),
     })
 }

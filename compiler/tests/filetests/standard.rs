@@ -64,6 +64,10 @@ fn use_of(def: &Def) -> Use {
     let call = |arguments: &str| format!("{name}({arguments})");
     match (def.kind, name) {
         (DefKind::Layer, "Dense") => Use { stage: call("3"), ..plain },
+        (DefKind::Layer, "RNN" | "LSTM" | "GRU") => {
+            let (apart, joined) = ("rearrange [b, n] -> [b, n, 1]", "rearrange [b, n, 1] -> [b, n]");
+            Use { stage: format!("{apart} |> {} |> {joined}", call("1")), ..plain }
+        }
         (DefKind::Layer, _) => Use { stage: call(""), ..plain },
         (DefKind::Fn, "one_hot") => Use { output: "one_hot(argmax(z))".into(), ..plain },
         (DefKind::Fn, "lerp") => Use { output: call("z, z^2, 0.5"), ..plain },

@@ -5,7 +5,9 @@ use nnc_compiler::ir::builder::{Builder, Val};
 use nnc_compiler::ir::dim::Dim;
 use nnc_compiler::ir::graph::Graph;
 use nnc_compiler::ir::op::{Arity, Domain, Lower, Op};
+use nnc_compiler::ir::scan::Scan;
 use nnc_compiler::ir::types::{DType, TensorType};
+use std::sync::Arc;
 
 /// One application of a row.
 #[derive(Clone, Debug)]
@@ -143,9 +145,10 @@ pub fn cases(op: Op, float: DType) -> Vec<Case> {
         "random_uniform" | "random_normal" => [&[][..], &[33], &[3, 5]]
             .map(|shape| Case {
                 attrs: Attrs::Random { stream: 0x8000_0001, shape: dims(shape) },
-                operands: vec![ty(DType::I64, &[]); 2],
+                operands: vec![ty(DType::I64, &[]); 3],
             })
             .to_vec(),
+        "scan" => [1, 4].map(|turns| sums(float, turns)).to_vec(),
         "stop_gradient" => vec![one(Attrs::None, &[3, 5])],
         _ => match (op.lower, op.arity) {
             (Lower::Elementwise, Arity::Exactly(n)) => shapes
@@ -193,4 +196,15 @@ fn contractions(float: DType) -> Vec<Case> {
         case(&[4, 3, 2], &[2, 3], &[(2, 0)], &[(1, 1)]),
         case(&[1, 8200], &[8200, 2], &[], &[(1, 0)]),
     ]
+}
+
+/// A loop that adds up the elements of a stack and yields the sums.
+fn sums(float: DType, turns: usize) -> Case {
+    let body = Builder::new();
+    let carry = body.read(Slot::State(0), ty(float, &[3]));
+    let sum = carry + body.read(Slot::Input(0), ty(float, &[3]));
+    body.update(0, sum);
+    body.update(1, sum);
+    let scan = Scan { body: body.finish(), turns: Dim::from(turns), carries: 1, stacks: 1, reversed: turns == 4 };
+    Case { attrs: Attrs::Scan(Arc::new(scan)), operands: vec![ty(float, &[3]), ty(float, &[turns, 3])] }
 }

@@ -86,7 +86,7 @@ impl Held {
             let (list, i) = match slot {
                 Slot::Input(i) => (&mut held.inputs, i as usize),
                 Slot::State(i) => (&mut held.states, i as usize),
-                Slot::Seed | Slot::Step => continue,
+                Slot::Seed | Slot::Step | Slot::Local(_) => continue,
             };
             list.resize_with(list.len().max(i + 1), || Buffer::zeroed(0));
             if list[i].is_empty() {

@@ -3,7 +3,7 @@
 //!
 //! - [`scalar`], [`vector`]: one instruction of a program, on one lane and on four ([`lanes`])
 //! - [`body`]: one element, or four, of a nest: hoisting, loads, stores
-//! - [`nest`]: the loops of maps and scans; [`inner`], [`reduce`]: those of reductions
+//! - [`nest`]: the loops of maps and searches; [`inner`], [`reduce`]: those of reductions
 //! - [`step`]: the step function, products and the guard
 
 mod body;
@@ -68,7 +68,7 @@ pub(super) fn region(
         Kernel::Loop(nest) => nest::emit(&mut e, nest, begin, end),
         Kernel::Tree(tree) => reduce::tree(&mut e, tree, begin, end),
         Kernel::Product(p) => e.product(p, product, begin, end),
-        Kernel::Guard(..) => {}
+        Kernel::Guard(..) | Kernel::Turns(_) => {}
     }
     e.b.ins().return_(&[]);
     e.b.seal_all_blocks();
@@ -119,6 +119,13 @@ impl<'f, 'a> Emitter<'f, 'a> {
             Home::Input(i) => {
                 let table = self.field(offset_of!(StepCtx, inputs));
                 (self.b.ins().load(types::I64, pointers, table, 8 * i as i32), 0)
+            }
+            Home::Element { stack, stride, position } => {
+                let (stack, at) = (self.start_of(stack), self.start_of(position));
+                let position = self.b.ins().load(types::I64, pointers, at.base, at.disp);
+                let bytes = self.b.ins().imul_imm_s(position, stride as i64);
+                let base = self.b.ins().iadd(stack.base, bytes);
+                return Pointer { base, ..stack };
             }
             Home::Seed => (self.ctx, offset_of!(StepCtx, seed)),
             Home::Step => (self.ctx, offset_of!(StepCtx, step)),

@@ -1,4 +1,4 @@
-//! The loops of maps and scans; reductions are next door.
+//! The loops of maps and searches; reductions are next door.
 //!
 //! A run along the lane axis goes in steps of several bundles, then of one, then lane by lane. Steps that cannot occur,
 //! which the sizes tell, make no code.
@@ -19,7 +19,7 @@ pub(super) fn emit(e: &mut Emitter<'_, '_>, nest: &Loop, begin: Value, end: Valu
     let hi = e.least(hi, nest.units() as i64);
     match nest.form {
         Form::Map => map(e, nest, lo, hi),
-        Form::Scan => scan(e, nest, lo, hi),
+        Form::Search => search(e, nest, lo, hi),
         Form::Inner => inner::inner(e, nest, lo, hi),
         Form::Outer => reduce::outer(e, nest, lo, hi),
     }
@@ -129,7 +129,7 @@ fn elements(e: &mut Emitter<'_, '_>, body: &Body<'_>, spot: &Spot, i: Value, wid
 }
 
 /// The place of the largest element of each row: the first among equals, the first NaN before all.
-fn scan(e: &mut Emitter<'_, '_>, nest: &Loop, lo: Value, hi: Value) {
+fn search(e: &mut Emitter<'_, '_>, nest: &Loop, lo: Value, hi: Value) {
     let mut body = Body::new(e, nest);
     let [reduction] = nest.reductions.as_slice() else { return };
     let ty = nest.prog.ty(nest.prog.outs()[reduction.out]);

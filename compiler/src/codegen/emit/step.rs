@@ -1,12 +1,11 @@
 //! The step function: the regions in order, on the pool where that pays, and the check before any state is written.
 
 use super::super::kernels::{Kernel, Stage};
-use super::Emitter;
-use super::Env;
+use super::{Emitter, Env, Pointer};
 use crate::prog::Ty;
 use cranelift_codegen::ir::condcodes::{FloatCC, IntCC};
 use cranelift_codegen::ir::immediates::{Ieee32, Ieee64};
-use cranelift_codegen::ir::{AbiParam, FuncRef, InstBuilder, Signature, types};
+use cranelift_codegen::ir::{AbiParam, FuncRef, InstBuilder, SigRef, Signature, Value, types};
 use cranelift_codegen::isa::{CallConv, TargetFrontendConfig};
 use cranelift_frontend::FunctionBuilder;
 use nnc_runtime::step::StepCtx;
@@ -41,7 +40,7 @@ fn signature(convention: CallConv, params: &[types::Type]) -> Signature {
     signature
 }
 
-/// Defines the step; `regions[i]` is the function of stage `i`, if it has one.
+/// Defines the step; `regions[i]` is the function of leaf `i` of the stages, if it has one.
 pub(in super::super) fn step_function(
     mut b: FunctionBuilder<'_>,
     env: Env<'_>,
@@ -62,46 +61,110 @@ pub(in super::super) fn step_function(
     let always = e.b.ins().icmp_imm_s(IntCC::NotEqual, always, 0);
     let always = e.b.ins().band(several, always);
     let (pool, run) = (e.field(offset_of!(StepCtx, pool)), e.field(offset_of!(StepCtx, parallel)));
-    // Guards read buffers, whose addresses are made in the entry block.
-    let guards: Vec<_> = stages
-        .iter()
-        .map(|s| if let Kernel::Guard(buffer, _) = s.kernel { Some(e.start_of(buffer)) } else { None })
-        .collect();
-    for ((stage, region), guard) in stages.iter().zip(regions).zip(guards) {
-        if let (Kernel::Guard(buffer, ty), Some(at)) = (&stage.kernel, guard) {
-            // The value is written by functions called from here, so it is no constant of this one.
-            e.written.push(*buffer);
-            let flags = e.flags(*buffer);
-            check(&mut e, *ty, at, flags);
-            continue;
-        }
-        let Some(region) = *region else { continue };
-        let parts = stage.kernel.parts();
-        let (zero, count) = (e.b.ins().iconst(types::I32, 0), e.b.ins().iconst(types::I32, i64::from(parts)));
-        if parts <= 1 {
-            e.b.ins().call(region, &[ctx, zero, count]);
-            continue;
-        }
-        let pays = if stage.kernel.cost() >= PARALLEL_NS { several } else { always };
-        let (fork, alone, next) = (e.b.create_block(), e.b.create_block(), e.b.create_block());
-        e.b.ins().brif(pays, fork, &[], alone, &[]);
-        e.b.switch_to_block(fork);
-        let address = e.b.ins().func_addr(types::I64, region);
-        e.b.ins().call_indirect(parallel, run, &[pool, address, ctx, count]);
-        e.b.ins().jump(next, &[]);
-        e.b.switch_to_block(alone);
-        e.b.ins().call(region, &[ctx, zero, count]);
-        e.b.ins().jump(next, &[]);
-        e.b.switch_to_block(next);
-    }
+    let machine = Machine { parallel, several, always, pool, run };
+    // Addresses are made in the entry block.
+    let mut places = vec![];
+    addresses(&mut e, stages, &mut places);
+    calls(&mut e, stages, &mut regions.iter().copied(), &mut places.into_iter(), &machine);
     let done = e.b.ins().iconst(types::I32, 0);
     e.b.ins().return_(&[done]);
     e.b.seal_all_blocks();
     e.b.finalize(config);
 }
 
+/// What a call of a region needs to know.
+struct Machine {
+    parallel: SigRef,
+    /// Whether there are several threads.
+    several: Value,
+    /// Whether they are to be used for every region.
+    always: Value,
+    pool: Value,
+    run: Value,
+}
+
+/// The addresses that the step itself looks at: guarded values and positions, in the order of the stages.
+fn addresses(e: &mut Emitter<'_, '_>, stages: &[Stage], out: &mut Vec<Pointer>) {
+    for stage in stages {
+        match &stage.kernel {
+            Kernel::Guard(buffer, _) => out.push(e.start_of(*buffer)),
+            Kernel::Turns(turns) => {
+                out.push(e.start_of(turns.position));
+                addresses(e, &turns.stages, out);
+            }
+            _ => {}
+        }
+    }
+}
+
+/// The stages in order.
+fn calls(
+    e: &mut Emitter<'_, '_>,
+    stages: &[Stage],
+    regions: &mut dyn Iterator<Item = Option<FuncRef>>,
+    places: &mut dyn Iterator<Item = Pointer>,
+    machine: &Machine,
+) {
+    for stage in stages {
+        match &stage.kernel {
+            Kernel::Guard(buffer, ty) => {
+                // As many places as guards and turns were made.
+                let (Some(at), _) = (places.next(), regions.next()) else { return };
+                // The value is written by functions called from here, so it is no constant of this one.
+                e.written.push(*buffer);
+                let flags = e.flags(*buffer);
+                check(e, *ty, at, flags);
+            }
+            Kernel::Turns(turns) => {
+                let Some(at) = places.next() else { return };
+                let (zero, count) = (e.int(0), e.int(turns.count as i64));
+                e.written.push(turns.position);
+                let flags = e.flags(turns.position);
+                e.for_each(zero, count, 1, &[], |e, turn, _| {
+                    let position = if turns.reversed {
+                        let last = e.int(turns.count as i64 - 1);
+                        e.b.ins().isub(last, turn)
+                    } else {
+                        turn
+                    };
+                    e.b.ins().store(flags, position, at.base, at.disp);
+                    calls(e, &turns.stages, regions, places, machine);
+                    vec![]
+                });
+            }
+            kernel => {
+                if let Some(Some(region)) = regions.next() {
+                    call(e, kernel, region, machine);
+                }
+            }
+        }
+    }
+}
+
+/// One region, on the pool where that pays.
+fn call(e: &mut Emitter<'_, '_>, kernel: &Kernel, region: FuncRef, machine: &Machine) {
+    let parts = kernel.parts();
+    let ctx = e.ctx;
+    let (zero, count) = (e.b.ins().iconst(types::I32, 0), e.b.ins().iconst(types::I32, i64::from(parts)));
+    if parts <= 1 {
+        e.b.ins().call(region, &[ctx, zero, count]);
+        return;
+    }
+    let pays = if kernel.cost() >= PARALLEL_NS { machine.several } else { machine.always };
+    let (fork, alone, next) = (e.b.create_block(), e.b.create_block(), e.b.create_block());
+    e.b.ins().brif(pays, fork, &[], alone, &[]);
+    e.b.switch_to_block(fork);
+    let address = e.b.ins().func_addr(types::I64, region);
+    e.b.ins().call_indirect(machine.parallel, machine.run, &[machine.pool, address, ctx, count]);
+    e.b.ins().jump(next, &[]);
+    e.b.switch_to_block(alone);
+    e.b.ins().call(region, &[ctx, zero, count]);
+    e.b.ins().jump(next, &[]);
+    e.b.switch_to_block(next);
+}
+
 /// Returns 1 unless the float is finite.
-fn check(e: &mut Emitter<'_, '_>, ty: Ty, at: super::Pointer, flags: cranelift_codegen::ir::MemFlagsData) {
+fn check(e: &mut Emitter<'_, '_>, ty: Ty, at: Pointer, flags: cranelift_codegen::ir::MemFlagsData) {
     let value = e.b.ins().load(super::scalar::lane_type(ty), flags, at.base, at.disp);
     let size = e.b.ins().fabs(value);
     let infinity = match ty {

@@ -2,6 +2,7 @@
 
 use super::access::Access;
 use super::{Class, Fusion, Group, Leaf, element_program, reduced_axes};
+use crate::ir::attrs::Attrs;
 use crate::ir::graph::{Graph, Node, NodeId};
 use crate::ir::op::{Lower, Reducer};
 use crate::ops::movement::row_major;
@@ -51,10 +52,11 @@ impl Grouping<'_> {
                 Lower::View | Lower::Affine(_) => Class::Movement,
                 Lower::Elementwise => Class::Elementwise,
                 Lower::Reduce(_) => Class::Reduce,
-                Lower::Contract | Lower::Concat | Lower::Pad => Class::Whole,
+                Lower::Contract | Lower::Concat | Lower::Pad | Lower::Scan | Lower::Result => Class::Whole,
             };
             match self.fusion.class[i] {
                 Class::Movement => self.movement(id, node),
+                Class::Whole => self.loop_operands(node),
                 Class::Elementwise if self.join && !roots.contains(&id) && self.is_trivial(node) => {
                     self.fusion.class[i] = Class::Trivial;
                 }
@@ -91,6 +93,16 @@ impl Grouping<'_> {
             self.fusion.via[i] = Some(access);
         } else {
             self.fusion.access[i] = access;
+        }
+    }
+
+    /// Gives what the body of a loop reads storage in row-major order.
+    fn loop_operands(&mut self, node: &Node) {
+        let Attrs::Scan(scan) = &node.attrs else { return };
+        for v in &node.operands[scan.carries..] {
+            if !self.fusion.access[v.node.0 as usize].is_dense(&self.fusion.shapes[v.node.0 as usize]) {
+                self.copy(v.node);
+            }
         }
     }
 
@@ -152,8 +164,15 @@ impl Grouping<'_> {
             match self.fusion.class[id.0 as usize] {
                 Class::Elementwise => self.elementwise(id),
                 Class::Reduce => self.reduction(id, node),
+                Class::Whole if matches!(node.op.lower, Lower::Result) => {
+                    // Written by the loop, whose group comes before.
+                    if let Some(group) = self.fusion.group_of[node.operands[0].node.0 as usize] {
+                        self.fusion.groups[group].nodes.push(id);
+                        self.fusion.group_of[id.0 as usize] = Some(group);
+                    }
+                }
                 Class::Whole => {
-                    if matches!(node.op.lower, Lower::Contract) {
+                    if matches!(node.op.lower, Lower::Contract | Lower::Scan) {
                         for v in &node.operands {
                             self.need(v.node);
                         }
@@ -328,7 +347,8 @@ impl Grouping<'_> {
         }
         for g in 0..self.fusion.groups.len() {
             for &id in &self.fusion.groups[g].nodes {
-                if matches!(self.class(id), Class::Reduce | Class::Whole) {
+                let whole = matches!(self.class(id), Class::Reduce | Class::Whole);
+                if whole && !matches!(self.graph.node(id).op.lower, Lower::Scan) {
                     stored[id.0 as usize] = true;
                 }
                 for leaf in self.fusion.leaves_of(self.graph, id) {
