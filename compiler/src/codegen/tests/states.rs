@@ -116,3 +116,19 @@ fn a_guard_that_is_an_updated_state_holds_back_its_own_update() {
     case.b.guard(new);
     case.check();
 }
+
+/// The guarded value is made of a movement that also becomes a state: the guard comes before the state is written, so the
+/// loss must read what is moved, not the state.
+#[test]
+fn a_moved_value_is_a_state_and_part_of_the_guarded_loss() {
+    let mut rng = Rng(25);
+    let mut case = Case::new();
+    let (x, y) = (case.floats(&mut rng, &[2, 4, 3]), case.floats(&mut rng, &[2, 3, 4]));
+    case.states.push(super::fill(&mut rng, DType::F32, 24, Domain::Float(-2.0, 2.0), false));
+    let moved = (case.read(x) * case.read(x)).permute(vec![0, 2, 1]);
+    let loss = (moved * case.read(y)).sum(&[0, 1, 2]);
+    case.b.update(0, moved);
+    case.b.output("loss", loss);
+    case.b.guard(loss);
+    case.check();
+}

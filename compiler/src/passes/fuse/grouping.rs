@@ -230,8 +230,12 @@ impl Grouping<'_> {
     /// Makes sure that a value that leaves the graph lies in row-major storage that the step writes.
     fn root(&mut self, id: NodeId) {
         let home = self.fusion.home(id);
-        if self.fusion.group_of[home.0 as usize].is_none() {
-            self.copy(home);
+        let h = home.0 as usize;
+        if self.fusion.group_of[h].is_none() {
+            // Groups that read the movement have been formed: they go on reading what it moves, not the copy made for the root.
+            if self.class(home) == Class::Movement {
+                self.fusion.via[h] = Some(self.fusion.access[h].clone());
+            }
             self.own_group(home);
         }
     }
