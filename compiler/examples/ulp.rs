@@ -15,7 +15,7 @@ type Function = for<'p> fn(E<'p>) -> E<'p>;
 /// A name, the program, and the double-precision function that it is measured against.
 type Row = (&'static str, Function, fn(f64) -> f64);
 
-const FUNCTIONS: [Row; 8] = [
+const FUNCTIONS: [Row; 9] = [
     ("exp", math::exp, f64::exp),
     ("expm1", math::expm1, f64::exp_m1),
     ("log", math::log, f64::ln),
@@ -24,6 +24,7 @@ const FUNCTIONS: [Row; 8] = [
     ("erf", math::erf, libm::erf),
     ("sin", math::sin, f64::sin),
     ("cos", math::cos, f64::cos),
+    ("atan", math::atan, f64::atan),
 ];
 
 /// Arguments evaluated by one call of the interpreter.

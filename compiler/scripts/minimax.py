@@ -78,6 +78,8 @@ def specs(bits):
            lambda z: atanh_series(z, 2), lambda z: z ** 2, TINY, S2, 2 if f32 else 7)
     yield ("tanh", "tanh(x) = x + x z p(z), z = x^2, |x| <= 0.5625; relative error",
            lambda z: (mp.tanh(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, lambda z: z, TINY, mpf("0.5625") ** 2, 4 if f32 else 10)
+    yield ("atan", "atan(t) = t + t z p(z), z = t^2, |t| <= 1/2; relative error",
+           lambda z: (mp.atan(mp.sqrt(z)) / mp.sqrt(z) - 1) / z, lambda z: z, TINY, mpf("0.25") * mpf("1.0001"), 5 if f32 else 11)
     yield ("erf", "erf(x) = x + x p(z), z = x^2, |x| <= 1; relative error",
            lambda z: mp.erf(mp.sqrt(z)) / mp.sqrt(z) - 1, lambda z: mpf(1), TINY, mpf(1), 6 if f32 else 11)
     # Centred at the end where the rounding errors of p matter most: they are scaled by 1 - erf.

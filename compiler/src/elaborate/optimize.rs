@@ -155,7 +155,9 @@ impl<'a> Elab<'a> {
         }
         let inputs = vec![Bound { value: Value::Tensor(w), span: call }, Bound { value: Value::Tensor(g), span: call }];
         let [step, t, steps] = counts.map(Clone::clone);
+        let rank = Value::Num(Num::int(axes.len() as i64));
         let value = self.instantiate(def, &optimizer.settings, inputs, call, path, |this| {
+            this.bind_given("rank", rank, call);
             this.bind_given("step", step, call);
             this.bind_given("t", t, call);
             this.bind_given("steps", steps, call);

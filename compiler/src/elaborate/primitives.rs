@@ -54,6 +54,7 @@ const TABLE: &[Primitive] = &[
     over("dot", &["a", "b"], |e, c| e.dot(c)),
     over("concat", &["parts"], |e, c| e.concat(c)),
     over("split", &["x", "parts"], |e, c| e.split(c)),
+    over("reverse", &["x"], |e, c| e.reverse(c)),
     plain("shape", &["x"], |e, c| e.shape_call(c)),
     plain("flatten", &["x"], |e, c| e.flatten(c)),
     plain("expand", &["x", "shape"], |e, c| e.expand(c)),

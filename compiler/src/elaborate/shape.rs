@@ -7,7 +7,7 @@ use super::value::{Axis, AxisSet, From, Tensor, Value};
 use crate::ir::attrs::Attrs;
 use crate::ir::dim::Dim;
 use crate::ir::types::DType;
-use crate::ops::movement::CONCAT;
+use crate::ops::movement::{CONCAT, REVERSE};
 use crate::ops::source::IOTA;
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
@@ -92,6 +92,17 @@ impl<'a> Elab<'a> {
             Value::Tensor(Tensor { node, axes, ..t.clone() })
         });
         Value::Tuple(parts.collect())
+    }
+
+    /// `reverse(x, over = k)`: the elements of one axis, the last unless said, in the opposite order.
+    pub(super) fn reverse(&mut self, call: &Call<'a>) -> Value<'a> {
+        let Some(t) = self.tensor(call.arg(0)) else { return Value::Invalid };
+        let (set, at) = call.over.clone().unwrap_or((AxisSet::Last, call.span));
+        let Some(axis) = self.resolve_one(&t.axes, &set, at) else { return Value::Invalid };
+        self.here(call.span);
+        let handle = self.b.clone();
+        let node = handle.add(&REVERSE, Attrs::Axis(axis), &[handle.val(t.node)]).value;
+        Value::Tensor(Tensor { node, ..t })
     }
 
     /// One axis of all after the first.

@@ -3,7 +3,7 @@
 use super::infer;
 use crate::ir::op::{Arity, Domain, Lower, Meaning, OpDef, Reference, ScalarFn, Vjp};
 use crate::prog::math;
-use crate::prog::reference::{Dd, cos, erf, exp, expm1, log, log1p, sin, tanh};
+use crate::prog::reference::{Dd, atan, cos, erf, exp, expm1, log, log1p, sin, tanh};
 
 const REAL: &[Domain] = &[Domain::Float(-4.0, 4.0)];
 const POSITIVE: &[Domain] = &[Domain::Float(0.05, 8.0)];
@@ -168,6 +168,19 @@ pub static COS: OpDef = unary(
     REAL,
 );
 
+/// arctan x; d arctan = 1 / (1 + x²).
+pub static ATAN: OpDef = unary(
+    "atan",
+    "the angle between -pi/2 and pi/2 whose tangent is x",
+    |s| math::atan(s.args[0]),
+    Reference::Function { value: |x| atan(x[0]), slope: |x, _| Dd::ONE / (Dd::ONE + x[0] * x[0]) },
+    Vjp::Rule(|n| {
+        let x = n.args[0];
+        vec![Some(n.ct() / (x * x + 1.0))]
+    }),
+    REAL,
+);
+
 /// ⌊x⌋.
 pub static FLOOR: OpDef = unary(
     "floor",
@@ -200,4 +213,4 @@ pub static ROUND: OpDef = unary(
 
 /// The rows of this family.
 pub(super) const ROWS: &[&OpDef] =
-    &[&NEG, &ABS, &SIGN, &EXP, &EXPM1, &LOG, &LOG1P, &SQRT, &TANH, &ERF, &SIN, &COS, &FLOOR, &CEIL, &ROUND];
+    &[&NEG, &ABS, &SIGN, &EXP, &EXPM1, &LOG, &LOG1P, &SQRT, &TANH, &ERF, &SIN, &COS, &ATAN, &FLOOR, &CEIL, &ROUND];

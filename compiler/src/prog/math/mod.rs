@@ -8,6 +8,7 @@
 //! Polynomials come from `compiler/scripts/minimax.py`; each table says its interval, degree and error. Every function is
 //! within 2 ulp of the true value, denormals included; the tests beside this module measure it.
 
+mod atan;
 mod erf;
 mod exp;
 mod log;
@@ -18,6 +19,7 @@ mod tanh;
 mod trig;
 mod twofold;
 
+pub use atan::atan;
 pub use erf::erf;
 pub use exp::{exp, expm1};
 pub use log::{log, log1p};

@@ -18,7 +18,7 @@ struct Case {
     bounds: [f64; 2],
 }
 
-const CASES: [Case; 8] = [
+const CASES: [Case; 9] = [
     Case { name: "exp", function: exp, double: f64::exp, precise: reference::exp, bounds: [1.0, 1.0] },
     Case { name: "expm1", function: expm1, double: f64::exp_m1, precise: reference::expm1, bounds: [1.5, 1.5] },
     Case { name: "log", function: log, double: f64::ln, precise: reference::log, bounds: [0.8, 0.8] },
@@ -27,6 +27,7 @@ const CASES: [Case; 8] = [
     Case { name: "erf", function: erf, double: libm::erf, precise: reference::erf, bounds: [1.0, 1.0] },
     Case { name: "sin", function: sin, double: f64::sin, precise: reference::sin, bounds: [0.6, 0.8] },
     Case { name: "cos", function: cos, double: f64::cos, precise: reference::cos, bounds: [0.6, 0.8] },
+    Case { name: "atan", function: atan, double: f64::atan, precise: reference::atan, bounds: [1.5, 1.5] },
 ];
 
 /// Arguments around which the programs change their way, or results leave the range.
@@ -241,7 +242,7 @@ fn powers_of_special_values_follow_c() {
 fn special_values_are_exact() {
     const INF: f64 = f64::INFINITY;
     const NAN: f64 = f64::NAN;
-    let table: [(Function, &[(f64, f64)]); 8] = [
+    let table: [(Function, &[(f64, f64)]); 9] = [
         (exp, &[(0.0, 1.0), (-0.0, 1.0), (INF, INF), (-INF, 0.0), (1000.0, INF), (-1000.0, 0.0), (NAN, NAN)]),
         (expm1, &[(0.0, 0.0), (-0.0, -0.0), (INF, INF), (-INF, -1.0), (-100.0, -1.0), (1000.0, INF), (NAN, NAN)]),
         (log, &[(1.0, 0.0), (0.0, -INF), (-0.0, -INF), (INF, INF), (-1.0, NAN), (-INF, NAN), (NAN, NAN)]),
@@ -250,6 +251,7 @@ fn special_values_are_exact() {
         (erf, &[(0.0, 0.0), (-0.0, -0.0), (INF, 1.0), (-INF, -1.0), (50.0, 1.0), (NAN, NAN)]),
         (sin, &[(0.0, 0.0), (-0.0, -0.0), (INF, NAN), (-INF, NAN), (NAN, NAN)]),
         (cos, &[(0.0, 1.0), (-0.0, 1.0), (INF, NAN), (-INF, NAN), (NAN, NAN)]),
+        (atan, &[(0.0, 0.0), (-0.0, -0.0), (INF, FRAC_PI_2), (-INF, -FRAC_PI_2), (1.0, FRAC_PI_4), (NAN, NAN)]),
     ];
     for (i, (function, rows)) in table.iter().enumerate() {
         for (x, want) in *rows {
@@ -260,7 +262,7 @@ fn special_values_are_exact() {
         }
     }
     // The smallest numbers pass through the functions that look like x at 0.
-    for function in [expm1 as Function, log1p, tanh, sin] {
+    for function in [expm1 as Function, log1p, tanh, sin, atan] {
         let tiny = f32::from_bits(1);
         let got = eval(&unary(function, Ty::F32), &[Lane::F32(tiny)], &[])[0];
         assert_eq!(got, Lane::F32(tiny));

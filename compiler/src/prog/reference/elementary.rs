@@ -142,6 +142,19 @@ fn series(r: Dd, first: Dd, k: i32) -> Dd {
     sum
 }
 
+/// The inverse tangent: from y₀ in double precision, y = y₀ + atan(q) with q = (x·cos y₀ − sin y₀) / (cos y₀ + x·sin y₀), and
+/// atan(q) ≈ q − q³/3, whose error is the fifth power of 2^-53.
+pub fn atan(x: Dd) -> Dd {
+    let start = x.to_f64().atan();
+    if !x.to_f64().is_finite() {
+        // Beyond 2^1000 the angle is π/2 to more bits than there are.
+        return if start.is_nan() { x } else { atan(Dd::from(2f64.powi(1000).copysign(start))) };
+    }
+    let (s, c) = (sin(Dd::from(start)), cos(Dd::from(start)));
+    let q = (x * c - s) / (c + x * s);
+    Dd::from(start) + q - q * q * q / Dd::from(3.0)
+}
+
 /// x^y, with the special cases of C.
 pub fn pow(x: Dd, y: Dd) -> Dd {
     let (a, b) = (x.to_f64(), y.to_f64());

@@ -9,7 +9,7 @@ mod elementary;
 mod half_pi;
 
 pub use dd::Dd;
-pub use elementary::{cos, erf, exp, expm1, log, log1p, pow, sin, tanh};
+pub use elementary::{atan, cos, erf, exp, expm1, log, log1p, pow, sin, tanh};
 
 #[cfg(test)]
 mod tests;
