@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{check, compile, eval, library, predict, run};
+use crate::commands::{check, compile, diff, eval, library, predict, run};
 use crate::console::{Console, Failed};
 
 /// Trains neural networks from text.
@@ -29,6 +29,7 @@ enum Command {
     Run(run::Arguments),
     Eval(eval::Arguments),
     Predict(predict::Arguments),
+    Diff(diff::Arguments),
 }
 
 /// The program, and what is chosen of it from the shell.
@@ -92,6 +93,7 @@ pub(crate) fn run(start: Instant) -> ExitCode {
         Command::Run(arguments) => run::run(&arguments, &console, start),
         Command::Eval(arguments) => eval::run(&arguments, &console),
         Command::Predict(arguments) => predict::run(&arguments, &console),
+        Command::Diff(arguments) => diff::run(&arguments, &console),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -375,3 +375,28 @@ fn a_reader_who_goes_away_ends_the_run_quietly() {
     let error = text(&output.stderr);
     assert!(!error.contains("panicked") && !error.contains("error["), "{error}");
 }
+
+#[test]
+fn diff_compares_files_of_tensors() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let (a, b) = (path(folder.path(), "a.safetensors"), path(folder.path(), "b.safetensors"));
+    let write = |to: &str, values: [f32; 2]| {
+        let data: Vec<u8> = values.iter().flat_map(|x| x.to_le_bytes()).collect();
+        let dtype = nnc_runtime::dtype::DType::F32;
+        let view = nnc_runtime::checkpoint::TensorView { name: "Net.w", dtype, shape: &[2], data: &data };
+        nnc_runtime::checkpoint::write(Path::new(to), &[view], &Default::default()).expect("writable");
+    };
+    write(&a, [1.0, 8.0]);
+    write(&b, [1.0, 8.5]);
+    let same = nnc(&["diff", &a, &a]);
+    assert_eq!((code(&same), text(&same.stdout).trim()), (0, "1 tensors agree"));
+    let apart = nnc(&["diff", &a, &b]);
+    assert_eq!(code(&apart), 1);
+    assert!(text(&apart.stdout).contains("Net.w  1 elements differ, by up to 5.000e-1; the largest value is 8.500e0"));
+    assert!(text(&apart.stderr).contains("1 of 1 tensors differ"));
+    assert_eq!(code(&nnc(&["diff", &a, &b, "--rtol", "0.06"])), 0);
+    assert_eq!(code(&nnc(&["diff", &a, &b, "--rtol", "0.05"])), 1);
+    assert_eq!(code(&nnc(&["diff", &a, &b, "--atol", "0.5"])), 0);
+    assert_eq!(code(&nnc(&["diff", &a, &b, "--atol", "-1"])), 2);
+    assert_eq!(code(&nnc(&["diff", &a, &path(folder.path(), "none.safetensors")])), 1);
+}

@@ -42,12 +42,29 @@ impl Difference {
         matches!(self.verdict, Verdict::Values { differing: 0, .. })
     }
 
+    /// Whether the largest difference is at most `rtol` times the largest value of the second file's tensor, or at most `atol`.
+    /// Never for tensors that cannot be compared.
+    pub fn within(&self, rtol: f64, atol: f64) -> bool {
+        match self.verdict {
+            Verdict::Values { largest_difference, largest_value, .. } => {
+                largest_difference <= atol.max(rtol * largest_value)
+            }
+            _ => false,
+        }
+    }
+
     /// The largest difference over the largest value of the second file, 0 for equal tensors; infinite for tensors that
     /// cannot be compared.
     pub fn relative(&self) -> f64 {
+        self.relative_to(0.0)
+    }
+
+    /// The largest difference over the largest value of the second file or over `least`, whichever is larger: a tensor of
+    /// mere cancellation noise has no digits of its own. 0 for equal tensors; infinite for tensors that cannot be compared.
+    pub fn relative_to(&self, least: f64) -> f64 {
         match self.verdict {
             Verdict::Values { largest_difference: 0.0, .. } => 0.0,
-            Verdict::Values { largest_difference, largest_value, .. } => largest_difference / largest_value,
+            Verdict::Values { largest_difference, largest_value, .. } => largest_difference / largest_value.max(least),
             _ => f64::INFINITY,
         }
     }
@@ -123,6 +140,15 @@ mod tests {
         assert_eq!(far.verdict, Verdict::Values { differing: 2, largest_difference: 1.0, largest_value: 4.0 });
         assert_eq!(far.relative(), 0.25);
         assert!(!far.is_equal());
+    }
+
+    #[test]
+    fn tolerances_are_of_the_largest_value_or_absolute() {
+        let far = verdict(vec![1.0, -2.0, 3.0], vec![1.0, -2.5, 4.0]);
+        assert!(far.within(0.25, 0.0) && far.within(0.0, 1.0) && !far.within(0.2, 0.9));
+        assert_eq!((far.relative_to(2.0), far.relative_to(8.0)), (0.25, 0.125));
+        assert!(!verdict(vec![f64::NAN], vec![1.0]).within(1.0, 1e300));
+        assert!(!compare(&file(&[("x", vec![1.0])]), &file(&[]))[0].within(1.0, 1.0));
     }
 
     #[test]
