@@ -68,14 +68,28 @@ fn use_of(def: &Def) -> Use {
             let (apart, joined) = ("rearrange [b, n] -> [b, n, 1]", "rearrange [b, n, 1] -> [b, n]");
             Use { stage: format!("{apart} |> {} |> {joined}", call("1")), ..plain }
         }
+        (DefKind::Layer, "GroupNorm") => Use { stage: call("3"), ..plain },
         (DefKind::Layer, _) => Use { stage: call(""), ..plain },
         (DefKind::Fn, "one_hot") => Use { output: "one_hot(argmax(z))".into(), ..plain },
         (DefKind::Fn, "lerp") => Use { output: call("z, z^2, 0.5"), ..plain },
         (DefKind::Fn, "direction") => Use { output: call("z, z^2, 0.5, true"), ..plain },
         (DefKind::Fn, "moments") => Use { output: "concat(moments(z, over = batch))".into(), ..plain },
+        (DefKind::Fn, "glu") => Use { output: "glu(concat([z, z]))".into(), ..plain },
+        (DefKind::Fn, "standardize_groups") => Use { output: call("z |> rearrange [b, c] -> [b, c, 1]"), ..plain },
+        (DefKind::Fn, "cosine_embedding_terms") => Use { output: call("z, z^2, z[.., 0], 0.5"), ..plain },
+        (DefKind::Fn, _) if def.inputs.iter().filter(|p| p.default.is_none()).count() == 2 => {
+            Use { output: call("z, z^2"), ..plain }
+        }
         (DefKind::Fn, _) => Use { output: call("z"), ..plain },
+        (DefKind::Loss, "kl_div") => Use { line: format!("metric it = {}", call("z, z^2")), ..plain },
+        (DefKind::Loss, "margin_ranking" | "gaussian_nll") => {
+            Use { line: format!("metric it = {}", call("z[.., 0], z[.., 1], y")), ..plain }
+        }
+        (DefKind::Loss, "triplet_margin") => Use { line: format!("metric it = {}", call("z, z^2, -z")), ..plain },
+        (DefKind::Loss, "cosine_embedding") => Use { line: format!("metric it = {}", call("z, z^2, y")), ..plain },
         (DefKind::Loss | DefKind::Metric, _) => {
-            let of_classes = def.inputs.iter().any(|p| p.name.text == "logits" && name != "bce");
+            let scores = ["logits", "scores", "log_probability"];
+            let of_classes = def.inputs.iter().any(|p| scores.contains(&p.name.text.as_str()) && name != "bce");
             let arguments = if of_classes { "z, kind" } else { "z[.., 0], y" };
             Use { line: format!("metric it = {}", call(arguments)), ..plain }
         }

@@ -1,0 +1,138 @@
+//! The suite of operations: `op_db`'s samples, one row a PyTorch operation.
+
+pub(super) mod attention;
+pub(super) mod losses;
+mod movement;
+pub(super) mod normal;
+pub(super) mod pointwise;
+pub(super) mod products;
+mod reductions;
+
+use super::call::{Call, Outputs, program_name};
+use super::case::{Case, Form};
+use super::literal::{Arg, parse};
+use super::measure::Tally;
+use super::tensors::{Golden, Tensor};
+use super::text::Nn;
+use std::collections::BTreeMap;
+use std::path::Path;
+
+/// Writes the program of a call.
+type Row = (&'static str, fn(&mut Nn, &Call<'_>) -> Outputs);
+
+/// What the language lacks for an operation.
+type Gap = (&'static str, &'static str);
+
+/// Operations that have no program yet.
+const GAPS: &[Gap] = &[
+    ("nn.functional.max_pool1d", "needs: window"),
+    ("nn.functional.max_pool2d", "needs: window"),
+    ("nn.functional.max_pool3d", "needs: window"),
+    ("nn.functional.avg_pool1d", "needs: window"),
+    ("nn.functional.avg_pool2d", "needs: window"),
+    ("nn.functional.avg_pool3d", "needs: window"),
+    ("nn.functional.adaptive_max_pool1d", "needs: window"),
+    ("nn.functional.adaptive_max_pool2d", "needs: window"),
+    ("nn.functional.adaptive_avg_pool1d", "needs: window"),
+    ("nn.functional.adaptive_avg_pool2d", "needs: window"),
+    ("nn.functional.unfold", "needs: window"),
+    ("nn.functional.local_response_norm", "needs: window"),
+    ("nn.functional.conv1d", "needs: conv"),
+    ("nn.functional.conv2d", "needs: conv"),
+    ("nn.functional.conv3d", "needs: conv"),
+    ("nn.functional.conv_transpose1d", "needs: conv"),
+    ("nn.functional.conv_transpose2d", "needs: conv"),
+    ("nn.functional.interpolate", "needs: gather"),
+    ("nn.functional.upsample_nearest", "needs: gather"),
+    ("nn.functional.upsample_bilinear", "needs: gather"),
+    ("nn.functional.grid_sample", "needs: gather"),
+    ("nn.functional.embedding", "needs: gather"),
+    ("nn.functional.embedding_bag", "needs: gather"),
+    ("gather", "needs: gather"),
+    ("index_select", "needs: gather"),
+    ("index_put", "needs: scatter"),
+    ("scatter", "needs: scatter"),
+    ("scatter_add", "needs: scatter"),
+    ("sort", "needs: sort"),
+    ("topk", "needs: sort"),
+    ("cumsum", "needs: cumsum"),
+    ("cumprod", "needs: cumsum"),
+    ("prod", "needs: prod"),
+    ("nn.functional.ctc_loss", "needs: scan"),
+];
+
+/// All rows.
+fn rows() -> BTreeMap<&'static str, fn(&mut Nn, &Call<'_>) -> Outputs> {
+    let families = [
+        pointwise::ROWS,
+        reductions::ROWS,
+        movement::ROWS,
+        products::ROWS,
+        normal::ROWS,
+        losses::ROWS,
+        attention::ROWS,
+    ];
+    families.into_iter().flatten().copied().collect()
+}
+
+/// Every case of the index; what became of them.
+pub(crate) fn run(folder: &Path) -> Tally {
+    let index = std::fs::read_to_string(folder.join("index.jsonl")).expect("an index");
+    let cases: Vec<Arg> = index.lines().map(parse).collect();
+    let rows = rows();
+    let mut by_file: BTreeMap<&str, Vec<&Arg>> = BTreeMap::new();
+    for case in &cases {
+        by_file.entry(case.get("file").and_then(Arg::text).expect("a file")).or_default().push(case);
+    }
+    let files: Vec<(&str, Vec<&Arg>)> = by_file.into_iter().collect();
+    super::parallel(&files, |(file, cases), tally, pools| {
+        let golden = Golden::read(&folder.join(file));
+        for case in cases {
+            one(case, &golden, &rows).judge(tally, pools);
+        }
+    })
+}
+
+fn one(case: &Arg, golden: &Golden, rows: &BTreeMap<&'static str, fn(&mut Nn, &Call<'_>) -> Outputs>) -> Case {
+    let text = |key: &str| case.get(key).and_then(Arg::text).unwrap_or_default();
+    let (op, id) = (text("op"), text("id"));
+    let own = format!("{id}.");
+    let mut tensors: BTreeMap<String, Tensor> = BTreeMap::new();
+    let mut grads: Vec<(String, Tensor)> = vec![];
+    let (mut outs, mut cts) = (BTreeMap::new(), BTreeMap::new());
+    for (key, tensor) in &golden.tensors {
+        let Some(rest) = key.strip_prefix(&own) else { continue };
+        let number = |prefix: &str| rest.strip_prefix(prefix).and_then(|n| n.parse::<usize>().ok());
+        if let Some(of) = key.strip_suffix(".grad") {
+            grads.push((program_name(of), tensor.clone()));
+        } else if let Some(j) = number("out") {
+            outs.insert(j, tensor.clone());
+        } else if let Some(j) = number("ct") {
+            cts.insert(j, tensor.clone());
+        } else {
+            tensors.insert(program_name(key), tensor.clone());
+        }
+    }
+    let mut args = vec![case.get("input").cloned().unwrap_or(Arg::None)];
+    args.extend(case.get("args").map_or(&[][..], Arg::items).iter().cloned());
+    let call = Call {
+        variant: text("variant"),
+        args,
+        kwargs: case.get("kwargs").cloned().unwrap_or(Arg::None),
+        tensors: &tensors,
+    };
+    let mut nn = Nn::default();
+    let empty = tensors.values().chain(outs.values()).any(|t| t.values.is_empty());
+    let formula = pointwise::FORMULAS.iter().find(|(name, _)| *name == op);
+    let outputs = match (rows.get(op), GAPS.iter().find(|(name, _)| *name == op)) {
+        _ if empty => Err("excused: empty tensor".into()),
+        (Some(row), _) => row(&mut nn, &call),
+        (None, Some((_, gap))) => Err((*gap).to_owned()),
+        (None, None) => match formula {
+            Some((_, formula)) => call.input().map(|x| vec![nn.map(&x, |x| formula.replace("{x}", x))]),
+            None => Err(format!("no row for {op}")),
+        },
+    };
+    let name = [op, call.variant, id].join("|");
+    Case { name, nn, outputs, form: Form::Predict, tensors, outs, cts, grads, layers: vec![] }
+}
