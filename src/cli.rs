@@ -68,6 +68,21 @@ impl MachineArguments {
     }
 }
 
+/// A program with its weights.
+#[derive(Clone, Debug, Args)]
+pub(crate) struct WeightsArguments {
+    #[command(flatten)]
+    pub(crate) program: ProgramArguments,
+    #[command(flatten)]
+    pub(crate) machine: MachineArguments,
+    /// The weights: last.safetensors, best.safetensors, or a file with the same tensors.
+    #[arg(long, value_name = "WEIGHTS.safetensors")]
+    pub(crate) weights: PathBuf,
+    /// Writes JSON to standard output: one object, or one a row.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
 fn name_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),

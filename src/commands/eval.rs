@@ -1,14 +1,12 @@
 //! `nnc eval`: the figures of given weights.
 
-use std::path::PathBuf;
-
 use clap::Args;
 use nnc_compiler::world::Options;
 use nnc_grammar::codes;
 use nnc_runtime::train::{Evaluator, Figures, Order, Part, Parts, Plan, input_buffers};
 use serde::Serialize;
 
-use crate::cli::{MachineArguments, ProgramArguments};
+use crate::cli::WeightsArguments;
 use crate::console::{Console, Failed};
 use crate::load::load;
 use crate::report::Plain;
@@ -19,21 +17,13 @@ use crate::{session, weights};
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    program: ProgramArguments,
-    #[command(flatten)]
-    machine: MachineArguments,
-    /// The weights: last.safetensors, best.safetensors, or a file with the same tensors.
-    #[arg(long, value_name = "WEIGHTS.safetensors")]
-    weights: PathBuf,
+    given: WeightsArguments,
     /// The seed that the rows were divided by; that of the weights file when left out.
     #[arg(long, value_name = "N")]
     seed: Option<u64>,
     /// Rows of a batch, in place of the program's.
     #[arg(long, value_name = "N")]
     batch: Option<usize>,
-    /// Writes one JSON object to standard output.
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Serialize)]
@@ -45,10 +35,11 @@ struct Line<'a> {
 
 /// Evaluates.
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed> {
-    let console = &console.quiet(arguments.json);
-    let file = weights::read(&arguments.weights)?;
+    let given = &arguments.given;
+    let console = &console.quiet(given.json);
+    let file = weights::read(&given.weights)?;
     let options = Options { batch: arguments.batch, ..Options::default() };
-    let loaded = load(&arguments.program, options, console)?;
+    let loaded = load(&given.program, options, console)?;
     let train = session::train_plan(&loaded)?;
     let (seed, order) = weights::split_key(Some(&file)).unwrap_or((0, Order::Shuffled));
     let seed = arguments.seed.unwrap_or(seed);
@@ -60,7 +51,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     let parts = Parts::new(&source, &split, &inputs)
         .map_err(|unfed| session::data_failure(&loaded, spans[unfed.input], &unfed.error, console))?;
 
-    let (engine, pool) = (arguments.machine.engine, session::pool(arguments.machine.threads())?);
+    let (engine, pool) = (given.machine.engine, session::pool(given.machine.threads())?);
     let specs = session::state_specs(&loaded.program);
     let mut states = session::initial_states(&loaded, &specs, seed, (engine, &pool), console)?;
     let figures = session::figure_specs(train);
@@ -68,11 +59,11 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     let sizes = plan.batch_sizes(&[split.valid.len(), session::test_rows(&split)]);
     let steps = session::steps(&loaded, &train.evaluate, sizes, engine, console)?;
     let mut evaluator = Evaluator::new(steps, batch, &plan.figures, &specs, &states);
-    weights::restore_into(&loaded, &arguments.weights, &file, &specs, &mut states, console)?;
+    weights::restore_into(&loaded, &given.weights, &file, &specs, &mut states, console)?;
     let mut buffers = input_buffers(loaded.program.inputs.len(), &inputs, batch.get())
         .ok_or_else(|| Plain::new(codes::TOO_LARGE, "a batch takes more bytes than can be counted"))?;
 
-    let machine = (&pool, arguments.machine.threads_always, seed);
+    let machine = (&pool, given.machine.threads_always, seed);
     let mut evaluate = |part: Part| {
         let (feed, rows) = (parts.feed(part), parts.rows(part));
         evaluator.evaluate(feed, rows, &mut states, &mut buffers, machine).map_err(|batch| {
@@ -80,7 +71,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
         })
     };
     let (valid, test) = (evaluate(Part::Valid)?, evaluate(Part::Test)?);
-    if arguments.json {
+    if given.json {
         // Maps with text keys: serialising them cannot fail.
         console.put(&serde_json::to_string(&Line { event: "eval", valid: &valid, test: &test }).unwrap_or_default());
         return Ok(());

@@ -14,7 +14,7 @@ use nnc_runtime::step::{Step, StepIo};
 use nnc_runtime::train::{Feed, Figures, Order, Value, input_buffers};
 use serde::Serialize;
 
-use crate::cli::{MachineArguments, ProgramArguments};
+use crate::cli::WeightsArguments;
 use crate::console::{Console, Failed};
 use crate::load::{Loaded, load};
 use crate::report::Plain;
@@ -28,21 +28,13 @@ const BATCH: usize = 64;
 #[derive(Debug, Args)]
 pub(crate) struct Arguments {
     #[command(flatten)]
-    program: ProgramArguments,
-    #[command(flatten)]
-    machine: MachineArguments,
-    /// The weights: last.safetensors, best.safetensors, or a file with the same tensors.
-    #[arg(long, value_name = "WEIGHTS.safetensors")]
-    weights: PathBuf,
+    given: WeightsArguments,
     /// Data of the same form as the program's: their test part, or all their rows if they have none.
     #[arg(long, value_name = "PATH")]
     input: Option<PathBuf>,
     /// The predict block, where the program has several.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
-    /// Writes one JSON object a row to standard output.
-    #[arg(long)]
-    json: bool,
 }
 
 #[derive(Serialize)]
@@ -54,14 +46,15 @@ struct Line<'a> {
 
 /// Predicts.
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed> {
-    let console = &console.quiet(arguments.json);
-    let file = weights::read(&arguments.weights)?;
-    let loaded = load(&arguments.program, Options::default(), console)?;
+    let given = &arguments.given;
+    let console = &console.quiet(given.json);
+    let file = weights::read(&given.weights)?;
+    let loaded = load(&given.program, Options::default(), console)?;
     let block = chosen(&loaded, arguments.name.as_deref())?;
     let data = match &arguments.input {
         // The whole file is asked for, whatever the program holds out of its own.
         Some(path) => {
-            DataPlan { source: given(&block.data.source, path)?, valid: 0.0, test: 0.0, ..block.data.clone() }
+            DataPlan { source: elsewhere(&block.data.source, path)?, valid: 0.0, test: 0.0, ..block.data.clone() }
         }
         None => block.data.clone(),
     };
@@ -74,10 +67,10 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     let feed = Feed::new(table, &inputs)
         .map_err(|unfed| session::data_failure(&loaded, spans[unfed.input], &unfed.error, console))?;
 
-    let (engine, pool) = (arguments.machine.engine, session::pool(arguments.machine.threads())?);
+    let (engine, pool) = (given.machine.engine, session::pool(given.machine.threads())?);
     let specs = session::state_specs(&loaded.program);
     let mut states = session::initial_states(&loaded, &specs, seed, (engine, &pool), console)?;
-    weights::restore_into(&loaded, &arguments.weights, &file, &specs, &mut states, console)?;
+    weights::restore_into(&loaded, &given.weights, &file, &specs, &mut states, console)?;
     let batch = NonZeroUsize::new(loaded.program.train.as_ref().map_or(BATCH, |train| train.batch))
         .unwrap_or(NonZeroUsize::MIN);
     let mut buffers = input_buffers(loaded.program.inputs.len(), &inputs, batch.get())
@@ -93,10 +86,10 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
             seed: seed.cast_signed(),
             step: index as i64,
             pool: &pool,
-            threads_always: arguments.machine.threads_always,
+            threads_always: given.machine.threads_always,
         };
         step.run(&mut io).map_err(|_| Plain::new(codes::NOT_FINITE, "a checked value is not finite"))?;
-        print(block, step, rows, arguments.json, console);
+        print(block, step, rows, given.json, console);
     }
     Ok(())
 }
@@ -120,7 +113,7 @@ fn chosen<'a>(loaded: &'a Loaded, name: Option<&str>) -> Result<&'a PredictPlan,
 }
 
 /// The source of the program, at another path.
-fn given(source: &SourceSpec, path: &std::path::Path) -> Result<SourceSpec, Plain> {
+fn elsewhere(source: &SourceSpec, path: &std::path::Path) -> Result<SourceSpec, Plain> {
     // Made absolute, since it is relative to the current folder rather than to the program's.
     let absolute =
         std::path::absolute(path).map_err(|error| Plain::new(codes::FILE, format!("{}: {error}", path.display())))?;
