@@ -18,6 +18,9 @@ impl Signals {
     /// Listens from now on.
     pub(crate) fn listen() -> io::Result<Signals> {
         let signals = Signals { asked: Arc::default(), number: Arc::default() };
+        // A file beyond the limit of the process is an error of the write, not a reason to die in the middle of it.
+        #[cfg(unix)]
+        flag::register(signal_hook::consts::SIGXFSZ, Arc::default())?;
         for signal in [SIGINT, SIGTERM] {
             // Actions run in the order of registration: only a second signal finds the flag set.
             flag::register_conditional_shutdown(signal, 128 + signal, Arc::clone(&signals.asked))?;

@@ -310,6 +310,38 @@ fn stages_are_printed_and_stable() {
 }
 
 #[test]
+fn the_machine_code_is_printed_function_by_function() {
+    let arguments = ["compile", "models/linear.nn", "--emit", "asm"];
+    let (first, second) = (nnc(&arguments), nnc(&arguments));
+    assert_eq!(code(&first), 0, "{}", text(&first.stderr));
+    assert_eq!(text(&first.stdout), text(&second.stdout));
+    let asm = text(&first.stdout);
+    let functions =
+        |text: &str| text.lines().filter(|line| line.starts_with("; ")).map(str::to_owned).collect::<Vec<_>>();
+    let clif = text(&nnc(&["compile", "models/linear.nn", "--emit", "clif"]).stdout);
+    assert!(!functions(&asm).is_empty() && functions(&asm) == functions(&clif), "{asm}");
+}
+
+/// A disk that is full refuses a write as this limit does: the file is named, and nothing half-written is left.
+#[cfg(unix)]
+#[test]
+fn a_file_that_cannot_be_written_is_named_and_leaves_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = path(folder.path(), "out");
+    let output = Command::new("sh")
+        .args(["-c", "ulimit -f 8; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_nnc")])
+        .args(["run", "models/digits.nn", "--steps", "2", "--json", "--out", &out])
+        .current_dir(env!("CARGO_MANIFEST_DIR"))
+        .output()
+        .expect("a shell");
+    assert_fails(&output, 1, &["best.safetensors"]);
+    let error = text(&output.stderr);
+    assert_eq!(error.matches("error[").count(), 1, "{error}");
+    let left: Vec<_> = fs::read_dir(&out).unwrap().map(|entry| entry.unwrap().file_name()).collect();
+    assert_eq!(left, ["source.nn"]);
+}
+
+#[test]
 fn the_library_is_listed_and_shown() {
     let list = text(&nnc(&["std"]).stdout);
     for word in ["Dense", "relu", "cross_entropy", "Adam"] {
