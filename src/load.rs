@@ -4,11 +4,12 @@ use std::fs;
 use std::path::Path;
 
 use nnc_compiler::elaborate::{self, Checked};
-use nnc_compiler::program::Program;
-use nnc_compiler::world::Options;
+use nnc_compiler::program::{Program, SourceSpec};
+use nnc_compiler::world::{Options, World};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
 use nnc_grammar::span::Sources;
+use nnc_runtime::data::{DataError, Request, Schema};
 
 use crate::cli::ProgramArguments;
 use crate::console::{Console, Failed};
@@ -22,17 +23,30 @@ const MOST: u64 = 16 << 20;
 pub(crate) struct Loaded {
     /// The name under which it is shown: the path as given.
     pub(crate) name: String,
-    /// Its text.
-    pub(crate) text: String,
     /// All texts.
     pub(crate) sources: Sources,
     /// What elaboration made of it.
     pub(crate) program: Program,
     /// The files around it.
-    pub(crate) disk: Disk,
+    disk: Disk,
 }
 
 impl Loaded {
+    /// The files of a source of data, which lie beside the text that names them.
+    pub(crate) fn request(&self, spec: &SourceSpec) -> Request {
+        self.disk.request(self.named_in(spec), spec)
+    }
+
+    /// What the head of a source of data says.
+    pub(crate) fn schema(&self, spec: &SourceSpec) -> Result<Schema, DataError> {
+        self.disk.schema(self.named_in(spec), spec)
+    }
+
+    /// The text that names a source of data.
+    fn named_in(&self, spec: &SourceSpec) -> &str {
+        self.sources.get(spec.span.source).map_or(&self.name, |source| &source.name)
+    }
+
     /// Reports an error at a place of the program.
     pub(crate) fn fail(&self, console: &Console, diagnostic: &Diagnostic) -> Failed {
         console.fail(&self.sources, diagnostic)
@@ -41,23 +55,23 @@ impl Loaded {
 
 /// Reads and checks; every diagnostic is printed, and any error ends it.
 pub(crate) fn load(arguments: &ProgramArguments, options: Options, console: &Console) -> Result<Loaded, Failed> {
-    let (name, text, disk, checked) = check(arguments, options)?;
+    let (name, disk, checked) = check(arguments, options)?;
     console.diagnose(&checked.sources, &checked.diagnostics, arguments.all);
     match checked.program {
-        Some(program) => Ok(Loaded { name, text, sources: checked.sources, program, disk }),
+        Some(program) => Ok(Loaded { name, sources: checked.sources, program, disk }),
         None if checked.diagnostics.iter().any(Diagnostic::is_error) => Err(Failed::Reported),
         None => Err(Plain::new(codes::EMPTY_FILE, format!("{name} declares nothing to compile")).into()),
     }
 }
 
-/// Reads and checks without printing: name, text, the files around, and the outcome.
-pub(crate) fn check(arguments: &ProgramArguments, options: Options) -> Result<(String, String, Disk, Checked), Failed> {
+/// Reads and checks without printing: name, the files around, and the outcome.
+pub(crate) fn check(arguments: &ProgramArguments, options: Options) -> Result<(String, Disk, Checked), Failed> {
     let name = arguments.file.display().to_string();
     let text = read(&arguments.file)?;
     let disk = Disk::new(&arguments.set);
     let options = Options { set: arguments.set.clone(), ..options };
     let checked = elaborate::check(&disk, nnc_models::LIBRARY, (&name, &text), &options);
-    Ok((name, text, disk, checked))
+    Ok((name, disk, checked))
 }
 
 /// The text of a program.

@@ -5,7 +5,6 @@ use std::num::NonZeroUsize;
 use nnc_compiler::ir::attrs::Slot;
 use nnc_compiler::ir::graph::Graph;
 use nnc_compiler::program::{self, DataPlan, Program, TrainPlan};
-use nnc_compiler::world::World;
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
 use nnc_grammar::span::Span;
@@ -88,7 +87,7 @@ pub(crate) fn split_rows(
     console: &Console,
 ) -> Result<Split, Failed> {
     let fail = |what: String| loaded.fail(console, &Diagnostic::error(codes::DATA, data.source.span, what));
-    let schema = loaded.disk.schema(&loaded.name, &data.source);
+    let schema = loaded.schema(&data.source);
     let schema = schema.map_err(|error| data_failure(loaded, data.source.span, &error, console))?;
     let places: Vec<u32> = match order {
         Order::Sequential => vec![],
@@ -115,7 +114,7 @@ pub(crate) fn read_source(
     data: &DataPlan,
     inputs: &[InputSpec],
 ) -> impl FnOnce() -> Result<Source, DataError> + Send + use<> {
-    let request = loaded.disk.request(&loaded.name, &data.source);
+    let request = loaded.request(&data.source);
     let mut columns: Vec<String> = inputs.iter().map(|input| input.column.clone()).collect();
     columns.sort_unstable();
     columns.dedup();

@@ -53,7 +53,7 @@ impl World for Disk {
 }
 
 /// `path` as seen from the folder of the file `from`.
-fn beside(from: &str, path: &str) -> PathBuf {
+pub(crate) fn beside(from: &str, path: &str) -> PathBuf {
     Path::new(from).parent().unwrap_or(Path::new("")).join(path)
 }
 

@@ -310,6 +310,47 @@ fn stages_are_printed_and_stable() {
 }
 
 #[test]
+fn a_run_can_be_repeated_from_its_folder() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).unwrap();
+    fs::create_dir_all(folder.path().join("lib/deep")).unwrap();
+    fs::create_dir_all(folder.path().join("main")).unwrap();
+    fs::copy(Path::new(env!("CARGO_MANIFEST_DIR")).join("models/data/linear.csv"), folder.path().join("lib/iris.csv"))
+        .unwrap();
+    write("lib/deep/line.nn", "option bias = true\nmodel Line(x: [batch, n]) -> [batch, 1] { x |> Dense(1, bias) }\n");
+    write(
+        "lib/iris.nn",
+        "data Iris {\n source: csv(\"iris.csv\")\n x: [batch, 1] = petal_length |> rearrange [b] -> [b, 1]\n \
+         y: [batch, 1] = petal_width |> rearrange [b] -> [b, 1]\n}\n",
+    );
+    write(
+        "main/a.nn",
+        "use \"../lib/iris.nn\" { Iris }\nuse \"../lib/deep/line.nn\" { Line }\noption lr = 0.01\ntrain on Iris {\n \
+         batch: 16\n epochs: 2\n loss = mse(Line(x), y)\n optimize Line with SGD(lr)\n}\n",
+    );
+    let [first, same, again] = ["first", "same", "again"].map(|name| path(folder.path(), name));
+    let program = path(folder.path(), "main/a.nn");
+    for out in [&first, &same] {
+        let output =
+            nnc(&["run", &program, "--seed", "7", "--batch", "8", "--steps", "30", "--set", "lr=0.02", "--out", out]);
+        assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    }
+    let source = fs::read_to_string(Path::new(&first).join("source.nn")).unwrap();
+    let run = source.lines().next().and_then(|line| line.split_once("run as: nnc ")).expect("a command").1;
+    let arguments: Vec<&str> = run.split(' ').chain(["--out", &again]).collect();
+    // The files that were used are not needed any more.
+    fs::remove_dir_all(folder.path().join("main")).unwrap();
+    fs::remove_dir_all(folder.path().join("lib/deep")).unwrap();
+    let output = command(&arguments).current_dir(&first).output().unwrap();
+    assert_eq!(code(&output), 0, "{}", text(&output.stderr));
+    let read = |out: &str, name: &str| fs::read(Path::new(out).join(name)).expect(name);
+    for name in ["source.nn", "source.iris.nn", "source.line.nn", "last.safetensors", "best.safetensors", "curve.csv"] {
+        assert!(read(&first, name) == read(&same, name), "{name}");
+        assert!(name == "source.nn" || name == "source.iris.nn" || read(&first, name) == read(&again, name), "{name}");
+    }
+}
+
+#[test]
 fn the_machine_code_is_printed_function_by_function() {
     let arguments = ["compile", "models/linear.nn", "--emit", "asm"];
     let (first, second) = (nnc(&arguments), nnc(&arguments));

@@ -23,7 +23,7 @@ pub(crate) struct Arguments {
 
 /// Checks.
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed> {
-    let (name, _, _, checked) = load::check(&arguments.program, Options::default())?;
+    let (name, _, checked) = load::check(&arguments.program, Options::default())?;
     if arguments.json {
         for diagnostic in &checked.diagnostics {
             console.put(&json::line(&checked.sources, diagnostic));

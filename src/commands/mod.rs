@@ -9,3 +9,4 @@ pub(crate) mod predict;
 pub(crate) mod run;
 mod run_end;
 mod run_folder;
+mod run_source;

@@ -61,7 +61,7 @@ pub(crate) struct Arguments {
     /// Starts from these weights; goes on with the run if it is a last.safetensors.
     #[arg(long, value_name = "WEIGHTS.safetensors")]
     pub(crate) init: Option<PathBuf>,
-    /// The folder for last.safetensors, best.safetensors, curve.csv and source.nn.
+    /// The folder for last.safetensors, best.safetensors, curve.csv, source.nn and the files that it uses.
     #[arg(long, value_name = "DIR")]
     pub(crate) out: Option<PathBuf>,
     /// Uses the folder of --out even if it is there, and replaces what an earlier run left in it.
@@ -198,9 +198,9 @@ impl Running<'_> {
         let count = self.loaded.program.inputs.len();
         let mut inputs = input_buffers(count, self.inputs, self.plan.batch.get())
             .ok_or_else(|| Plain::new(nnc_grammar::codes::TOO_LARGE, "a batch takes more bytes than can be counted"))?;
-        out.open(self, progress.epoch)?;
         let signals = Signals::listen()
             .map_err(|error| Plain::new(nnc_grammar::codes::FILE, format!("cannot listen for signals: {error}")))?;
+        out.open(self, progress.epoch)?;
         self.console.say(&model_table(&self.loaded.program.table));
         let mut events = self.arguments.json.then(Events::new);
         let mut display = Progress::new(self.console);

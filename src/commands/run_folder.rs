@@ -3,14 +3,12 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use nnc_grammar::ast::ItemKind;
 use nnc_grammar::codes;
-use nnc_grammar::parse::parse;
-use nnc_grammar::span::Sources;
 use nnc_runtime::buffer::Buffer;
 use nnc_runtime::train::{CURVE, Folder, LAST, Progress, StateSpec};
 
 use super::run::{Arguments, Running};
+use super::run_source::resolved;
 use crate::report::Plain;
 use crate::show::grouped;
 
@@ -50,45 +48,13 @@ impl Out {
         if let Some(curve) = self.curve.as_ref().filter(|_| epoch > 0) {
             folder.continue_curve(curve, epoch);
         }
-        folder.write_source(&resolved(run))?;
+        folder.write_sources(&resolved(run)?)?;
         Ok(folder)
     }
 }
 
 fn same_file(a: &Path, b: &Path) -> bool {
     matches!((a.canonicalize(), b.canonicalize()), (Ok(a), Ok(b)) if a == b)
-}
-
-/// The program with the options that were set in place of their defaults, and what else determines the run at its head.
-fn resolved(run: &Running<'_>) -> String {
-    let (plan, loaded) = (run.plan, run.loaded);
-    let head = format!(
-        "// {}, with seed {}, batches of {}, {} order. Relative paths begin at the folder of that file.\n",
-        loaded.name.escape_debug(),
-        plan.seed,
-        plan.batch,
-        plan.order.name()
-    );
-    head + &with_options(&loaded.text, &run.arguments.program.set)
-}
-
-/// The text with these values in place of the options' defaults; the last of equal names counts.
-fn with_options(text: &str, set: &[(String, String)]) -> String {
-    let mut sources = Sources::new();
-    let id = sources.add("", text);
-    let (file, _) = parse(&sources, id);
-    let mut text = text.to_owned();
-    for item in file.items.iter().rev() {
-        let ItemKind::Option { name, value, .. } = &item.kind else { continue };
-        let Some((_, new)) = set.iter().rev().find(|(set, _)| *set == name.text) else { continue };
-        let range = value.span.start as usize..value.span.end as usize;
-        let Some(old) = text.get(range.clone()) else { continue };
-        // A text is set without its quotes.
-        let quoted = old.starts_with('"') && !new.starts_with('"');
-        let new = if quoted { format!("{new:?}") } else { new.clone() };
-        text.replace_range(range, &new);
-    }
-    text
 }
 
 /// Saves what an interrupted run without a folder would lose, and says how to go on.
@@ -147,7 +113,7 @@ fn go_on(arguments: &Arguments, folder: &Path) -> String {
 }
 
 /// A word for the shell.
-fn quoted(word: &str) -> String {
+pub(super) fn quoted(word: &str) -> String {
     let plain = |c: char| c.is_alphanumeric() || "-_=./,:+@%".contains(c);
     if !word.is_empty() && word.chars().all(plain) {
         word.to_owned()
@@ -159,13 +125,6 @@ fn quoted(word: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn options_that_were_set_replace_their_defaults() {
-        let text = "option lr = 0.01\noption path = \"data\" // where\noption n = 1\n";
-        let set = [("lr", "0.1"), ("path", "else where"), ("lr", "0.2")].map(|(a, b)| (a.to_owned(), b.to_owned()));
-        assert_eq!(with_options(text, &set), "option lr = 0.2\noption path = \"else where\" // where\noption n = 1\n");
-    }
 
     #[test]
     fn words_are_quoted_for_the_shell() {

@@ -2,6 +2,7 @@
 //!
 //! Nothing in it depends on the time, the machine or the number of threads: equal runs leave equal files.
 
+use std::ffi::OsString;
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -19,7 +20,7 @@ pub const LAST: &str = "last.safetensors";
 pub const BEST: &str = "best.safetensors";
 /// The figures of each epoch.
 pub const CURVE: &str = "curve.csv";
-/// The program, with the options that were set.
+/// The program, with the options that were set. Files that it uses lie beside it as `source.NAME.nn`.
 pub const SOURCE: &str = "source.nn";
 
 /// Where a run leaves its files.
@@ -50,7 +51,15 @@ impl Folder {
 
     /// Removes what an earlier run has left, so that no file of two runs stands beside each other.
     pub fn clear(&self) -> Result<(), CheckpointError> {
-        for name in [LAST, BEST, CURVE, SOURCE] {
+        let failed = |error: std::io::Error| CheckpointError::new(&self.path, format!("cannot be listed: {error}"));
+        let mut names: Vec<OsString> = [LAST, BEST, CURVE, SOURCE].map(OsString::from).into();
+        for entry in fs::read_dir(&self.path).map_err(failed)? {
+            let name = entry.map_err(failed)?.file_name();
+            if name.to_str().is_some_and(|name| name.starts_with("source.") && name.ends_with(".nn")) {
+                names.push(name);
+            }
+        }
+        for name in names {
             let file = self.path.join(name);
             match fs::remove_file(&file) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
@@ -71,9 +80,9 @@ impl Folder {
         self.curve.extend(lines.filter(completed).map(str::to_owned));
     }
 
-    /// Writes the program.
-    pub fn write_source(&self, text: &str) -> Result<(), CheckpointError> {
-        self.write_text(SOURCE, text)
+    /// Writes the program: the names and texts of its files, [`SOURCE`] and others that are called `source.NAME.nn`.
+    pub fn write_sources(&self, files: &[(String, String)]) -> Result<(), CheckpointError> {
+        files.iter().try_for_each(|(name, text)| self.write_text(name, text))
     }
 
     /// Writes all state and the progress.
