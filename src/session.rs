@@ -1,9 +1,11 @@
 //! What `run`, `eval` and `predict` share: rows, states, steps.
 
+use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
 
 use nnc_compiler::ir::attrs::Slot;
 use nnc_compiler::ir::graph::Graph;
+use nnc_compiler::pipeline::CompileError;
 use nnc_compiler::program::{self, DataPlan, Program, TrainPlan};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
@@ -162,10 +164,37 @@ pub(crate) fn steps(
     engine: Engine,
     console: &Console,
 ) -> Result<Steps, Failed> {
+    made(&loaded.program, graph, sizes, engine).map_err(|(rows, error)| compile::refuse(loaded, console, rows, &error))
+}
+
+/// Train steps and evaluation steps for their batch sizes, made at the same time.
+pub(crate) fn both_steps(
+    loaded: &Loaded,
+    plan: &TrainPlan,
+    (train, evaluate): (BTreeSet<usize>, BTreeSet<usize>),
+    engine: Engine,
+    console: &Console,
+) -> Result<(Steps, Steps), Failed> {
+    let program = &loaded.program;
+    let (train, evaluate) = std::thread::scope(|scope| {
+        let evaluate = scope.spawn(|| made(program, &plan.evaluate, evaluate, engine));
+        (made(program, &plan.step, train, engine), evaluate.join())
+    });
+    let evaluate = evaluate.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let refused = |(rows, error): (usize, CompileError)| compile::refuse(loaded, console, rows, &error);
+    Ok((train.map_err(refused)?, evaluate.map_err(refused)?))
+}
+
+/// Steps for these batch sizes, or the size that there is none for.
+fn made(
+    program: &Program,
+    graph: &Graph,
+    sizes: impl IntoIterator<Item = usize>,
+    engine: Engine,
+) -> Result<Steps, (usize, CompileError)> {
     let mut steps = Steps::new();
     for rows in sizes {
-        let step = compile::step(&loaded.program, graph, rows, engine);
-        steps.insert(rows, step.map_err(|error| compile::refuse(loaded, console, rows, &error))?);
+        steps.insert(rows, compile::step(program, graph, rows, engine).map_err(|error| (rows, error))?);
     }
     Ok(steps)
 }

@@ -1,6 +1,7 @@
 //! `nnc run`: trains.
 //!
-//! Reading the data and making the code go on at the same time; both follow from the headers of the data alone.
+//! Reading the data and making the code go on at the same time, train steps beside those of evaluation; all follow from the
+//! headers of the data alone.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -162,10 +163,9 @@ impl Ready {
         let engine = arguments.machine.engine;
         let specs = session::state_specs(&loaded.program);
         let mut states = session::initial_states(loaded, &specs, plan.seed, (engine, pool), console)?;
-        let sizes = plan.batch_sizes(&[split.train.len()]);
-        let steps = session::steps(loaded, &train.step, sizes, engine, console)?;
-        let sizes = plan.batch_sizes(&[split.valid.len(), session::test_rows(split)]);
-        let evaluate = session::steps(loaded, &train.evaluate, sizes, engine, console)?;
+        let held_out = plan.batch_sizes(&[split.valid.len(), session::test_rows(split)]);
+        let sizes = (plan.batch_sizes(&[split.train.len()]), held_out);
+        let (steps, evaluate) = session::both_steps(loaded, train, sizes, engine, console)?;
         let evaluator = Evaluator::new(evaluate, plan.batch, &plan.figures, &specs, &states);
         let (mut progress, mut kept) = (RunProgress::default(), None);
         if let (Some(path), Some(file)) = (&arguments.init, file)
