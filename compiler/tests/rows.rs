@@ -147,7 +147,7 @@ fn second_derivatives_are_those_of_differences_of_gradients() {
             }
         }
     }
-    for name in ["exp", "tanh", "sin", "pow", "mul", "div", "contract", "sqrt", "log"] {
+    for name in ["exp", "tanh", "sin", "pow", "mul", "div", "contract", "conv", "sqrt", "log"] {
         assert!(curved.contains(&name), "`{name}` shows no second derivative");
     }
 }
@@ -203,11 +203,14 @@ fn what_is_linear_and_its_gradient_are_adjoint() {
         "cast",
         "sum",
         "contract",
+        "conv",
         "reshape",
         "permute",
         "broadcast",
         "slice",
         "pad",
+        "window",
+        "overlap",
         "reverse",
         "concat",
     ];

@@ -2,7 +2,8 @@
 //! multiply-add pipes measured in the same run.
 //!
 //! `cargo bench -p nnc-runtime --bench product [-- FILTER]`; a filter is part of a row's name, such
-//! as `f32`, `nt` or `64x784x64`.
+//! as `f32`, `nt` or `64x784x64`. Rows named `conv` walk A over images within their padding, as
+//! convolution does.
 
 #![allow(clippy::print_stdout, reason = "a benchmark reports to a terminal")]
 #![allow(missing_docs, reason = "a program, not a library")]
@@ -11,7 +12,7 @@ use std::ffi::c_void;
 use std::time::{Duration, Instant};
 
 use nnc_runtime::kernels::pool::Pool;
-use nnc_runtime::kernels::product::{Element, ProductDesc, ProductFn, parts, scratch_bytes};
+use nnc_runtime::kernels::product::{Element, Level, ProductDesc, ProductFn, Walk, k_split, parts, scratch_bytes};
 use nnc_runtime::kernels::{KernelTable, best_kernels};
 
 /// The shapes (m, k, n): the reference network, its last layer, transformer-like and convolution-like
@@ -29,6 +30,35 @@ const SHAPES: [(usize, usize, usize); 11] = [
     (1, 784, 64),
     (4096, 288, 64),
 ];
+
+/// Convolutions with windows of 3x3: images, side of an image with its padding, channels in and out.
+const IMAGES: [(usize, usize, usize, usize); 4] = [(8, 34, 3, 16), (8, 34, 16, 16), (8, 18, 32, 32), (8, 30, 1, 6)];
+
+/// The product of a convolution and the number of elements of its A.
+fn convolution((images, side, c, n): (usize, usize, usize, usize)) -> (ProductDesc, usize) {
+    let (out, row) = (side - 2, side * c);
+    let level = |size, stride: usize| Level { size, stride: stride as isize };
+    let desc = ProductDesc {
+        a_rs: c as isize,
+        a_rows: Walk::of(out, &[level(images, side * row), level(out, row)]).expect("two loops"),
+        a_cs: 1,
+        a_ks: Walk::of(3 * c, &[level(3, row)]).expect("a loop"),
+        ..ProductDesc::row_major(images * out * out, n, 9 * c)
+    };
+    (desc, images * side * row)
+}
+
+/// Its gradient by the weights: rows and contraction exchanged.
+fn by_weights(desc: ProductDesc, images: usize) -> ProductDesc {
+    ProductDesc {
+        a_rs: desc.a_cs,
+        a_cs: desc.a_rs,
+        a_rows: desc.a_ks,
+        a_ks: desc.a_rows,
+        split: k_split(desc.k, desc.n, images, desc.m / images),
+        ..ProductDesc::row_major(desc.k, desc.n, desc.m)
+    }
+}
 
 /// Seconds of the fastest of many calls.
 fn fastest(mut call: impl FnMut()) -> f64 {
@@ -103,41 +133,46 @@ unsafe extern "C" fn region<T>(ctx: *mut c_void, begin: u32, end: u32) {
 
 fn measure<T: Element + From<f32> + Clone>(name: &str, product: ProductFn<T>, peak: f64, filter: &str) {
     let pools = [1, 2].map(|threads| Pool::new(threads).expect("two threads can be started"));
+    let mut rows: Vec<(String, ProductDesc, usize)> = vec![];
     for (m, k, n) in SHAPES {
         let kinds = [
             ("nn", ProductDesc::row_major(m, n, k)),
             ("tn", ProductDesc::a_transposed(m, n, k)),
             ("nt", ProductDesc::b_transposed(m, n, k)),
         ];
-        for (kind, desc) in kinds {
-            let row = format!("{name} {m}x{k}x{n} {kind}");
-            if !row.contains(filter) {
-                continue;
-            }
-            let ones = |count: usize| vec![T::from(1.0); count];
-            let mut call = Call {
-                product,
-                desc,
-                a: ones(m * k),
-                b: ones(k * n),
-                c: ones(m * n),
-                scratch: vec![0; scratch_bytes::<T>(&desc) + 64],
-            };
-            let parts = parts(&desc);
-            let flops = 2e-9 * (m * k * n) as f64;
-            let ctx = std::ptr::from_mut(&mut call).cast::<c_void>();
-            let rates = pools.each_ref().map(|pool| {
-                // SAFETY: the call outlives the region, its parts are disjoint.
-                flops / fastest(|| unsafe { pool.run(parts, region::<T>, ctx) })
-            });
-            let share = 100.0 * rates[0] / peak;
-            println!(
-                "{row:24} {:7.1} {share:5.1} % {:8.1}   {parts:3} parts {:8} B",
-                rates[0],
-                rates[1],
-                scratch_bytes::<T>(&desc)
-            );
-        }
+        rows.extend(kinds.map(|(kind, desc)| (format!("{name} {m}x{k}x{n} {kind}"), desc, m * k)));
+    }
+    for shape @ (images, side, c, n) in IMAGES {
+        let (desc, elements) = convolution(shape);
+        let row = format!("{name} conv {side} {c}->{n}");
+        rows.push((row.clone() + " dw", by_weights(desc, images), elements));
+        rows.push((row, desc, elements));
+    }
+    for (row, desc, elements) in rows.into_iter().filter(|row| row.0.contains(filter)) {
+        let ProductDesc { m, n, k, .. } = desc;
+        let ones = |count: usize| vec![T::from(1.0); count];
+        let mut call = Call {
+            product,
+            desc,
+            a: ones(elements),
+            b: ones(k * n),
+            c: ones(m * n),
+            scratch: vec![0; scratch_bytes::<T>(&desc) + 64],
+        };
+        let parts = parts(&desc);
+        let flops = 2e-9 * (m * k * n) as f64;
+        let ctx = std::ptr::from_mut(&mut call).cast::<c_void>();
+        let rates = pools.each_ref().map(|pool| {
+            // SAFETY: the call outlives the region, its parts are disjoint.
+            flops / fastest(|| unsafe { pool.run(parts, region::<T>, ctx) })
+        });
+        let share = 100.0 * rates[0] / peak;
+        println!(
+            "{row:24} {:7.1} {share:5.1} % {:8.1}   {parts:3} parts {:8} B",
+            rates[0],
+            rates[1],
+            scratch_bytes::<T>(&desc)
+        );
     }
 }
 

@@ -101,7 +101,7 @@ impl Body {
         Body { shape, ports: vec![], known: HashMap::new() }
     }
 
-    fn port(&mut self, place: Place) -> u16 {
+    pub(super) fn port(&mut self, place: Place) -> u16 {
         *self.known.entry(place).or_insert_with_key(|place| {
             self.ports.push(place.clone());
             self.ports.len() as u16 - 1

@@ -3,7 +3,7 @@
 
 use super::loops::{BufferId, Loop, Tree};
 use crate::prog::Ty;
-use nnc_runtime::kernels::product::{KSplit, ProductDesc};
+use nnc_runtime::kernels::product::{KSplit, ProductDesc, Walk};
 
 /// Where a buffer lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -68,31 +68,39 @@ pub struct ProductShape {
     pub k: usize,
     /// How many products.
     pub batch: usize,
-    /// Strides of A by batch, row, contraction.
-    pub a: [isize; 3],
-    /// Strides of B by batch, contraction, column.
-    pub b: [isize; 3],
+    /// A by batch, row, contraction: the stride of each and the walk around it.
+    pub a: [(isize, Walk); 3],
+    /// B by batch, contraction, column.
+    pub b: [(isize, Walk); 3],
+    /// Strides of C by batch and row.
+    pub c: [isize; 2],
     /// Where the contraction is cut.
     pub split: KSplit,
 }
 
 impl ProductShape {
-    /// The descriptor that kernels take; C is row-major and has no epilogue.
+    /// The descriptor that kernels take; the rows of C are contiguous, and there is no epilogue.
     pub fn desc(&self) -> ProductDesc {
         ProductDesc {
             m: self.m,
             n: self.n,
             k: self.k,
-            a_rs: self.a[1],
-            a_cs: self.a[2],
-            b_rs: self.b[1],
-            b_cs: self.b[2],
-            c_rs: self.n as isize,
+            a_rs: self.a[1].0,
+            a_cs: self.a[2].0,
+            b_rs: self.b[1].0,
+            b_cs: self.b[2].0,
+            c_rs: self.c[1],
             split: self.split,
             batch: self.batch,
-            a_bs: self.a[0],
-            b_bs: self.b[0],
-            c_bs: (self.m * self.n) as isize,
+            a_bs: self.a[0].0,
+            b_bs: self.b[0].0,
+            c_bs: self.c[0],
+            a_rows: self.a[1].1,
+            a_ks: self.a[2].1,
+            b_ks: self.b[1].1,
+            b_cols: self.b[2].1,
+            a_batch: self.a[0].1,
+            b_batch: self.b[0].1,
             epilogue: None,
             epilogue_ctx: std::ptr::null_mut(),
         }

@@ -1,12 +1,13 @@
 //! Groups become stages: programs are joined from the rows' meanings, movements become strides, whole-tensor operations
 //! become the loops and products that they are made of.
 
+use super::conv::{self, Padded};
 use super::element::Body;
 use super::kernels::{Buffer, Home, Kernel, Stage};
 use super::loops::{BufferId, Place, RawLoop, Reduction, Tree};
 use super::product;
 use super::schedule::Schedule;
-use crate::ir::attrs::{Attrs, Slot};
+use crate::ir::attrs::{Attrs, Slot, Window};
 use crate::ir::graph::{Graph, NodeId};
 use crate::ir::op::{Lower, Reducer};
 use crate::ops::logic::scalar_type;
@@ -46,13 +47,15 @@ pub(super) struct Lowering<'g> {
     /// Where each stored value is written, all copies; the first is what others read.
     pub(super) storage: HashMap<NodeId, Vec<BufferId>>,
     pub(super) slots: HashMap<Home, BufferId>,
+    /// Values with zeros around them.
+    pub(super) padded: Vec<Padded>,
     group: usize,
 }
 
 impl<'g> Lowering<'g> {
     pub(super) fn new(graph: &'g Graph, fusion: &'g Fusion) -> Lowering<'g> {
         let (storage, slots) = (HashMap::new(), HashMap::new());
-        Lowering { graph, fusion, stages: vec![], buffers: vec![], storage, slots, group: 0 }
+        Lowering { graph, fusion, stages: vec![], buffers: vec![], storage, slots, padded: vec![], group: 0 }
     }
 
     /// Lowers all groups in the order of the schedule, then copies the states that could not be written where they lie.
@@ -244,7 +247,7 @@ impl<'g> Lowering<'g> {
     }
 
     /// Adds a loop; a reduction of several blocks goes through partial results and a tree.
-    fn emit_loop(&mut self, raw: RawLoop) {
+    pub(super) fn emit_loop(&mut self, raw: RawLoop) {
         let mut nest = raw.into_loop();
         let blocks = nest.blocks();
         let mut trees = vec![];
@@ -299,14 +302,18 @@ impl<'g> Lowering<'g> {
         let (ty, shape) = (self.ty(id), self.shape(id));
         match (node.op.lower, &node.attrs) {
             (Lower::Contract, Attrs::Contract(rule)) => product::lower(self, id, rule, buffers[0])?,
+            (Lower::Conv, Attrs::Conv(rule)) => conv::lower(self, id, rule, buffers[0])?,
             (Lower::Concat, Attrs::Axis(axis)) => {
                 let step = row_major(shape)[*axis];
                 let mut start = 0;
                 for v in &node.operands {
                     let part = self.shape(v.node);
-                    self.place_part(v.node, to(start * step, shape, ty))?;
+                    self.place_operand(v.node, to(start * step, shape, ty))?;
                     start += part[*axis] as isize;
                 }
+            }
+            (Lower::Overlap, Attrs::Window(rule)) => {
+                self.overlap(node.operands[0].node, rule, to(0, shape, ty), shape)?
             }
             (Lower::Pad, Attrs::Pad { axis, before, after }) => {
                 let step = row_major(shape)[*axis];
@@ -323,7 +330,7 @@ impl<'g> Lowering<'g> {
                         reductions: vec![],
                     });
                 }
-                self.place_part(node.operands[0].node, to(*before as isize * step, shape, ty))?;
+                self.place_operand(node.operands[0].node, to(*before as isize * step, shape, ty))?;
             }
             _ => return Err(format!("%{} `{}` has no lowering", id.0, node.op.name)),
         }
@@ -333,10 +340,42 @@ impl<'g> Lowering<'g> {
         Ok(())
     }
 
-    /// Writes an operand, computed where it is trivial, to part of a result.
-    pub(super) fn place_part(&mut self, operand: NodeId, to: Place) -> Result<(), String> {
-        let shape = self.shape(operand);
-        let access = &self.fusion.access[operand.0 as usize];
+    /// Adds windows to zeros, tap by tap.
+    fn overlap(&mut self, operand: NodeId, rule: &Window, to: Place, shape: &[usize]) -> Result<(), String> {
+        conv::zero(self, shape.to_vec(), to.clone());
+        let mut windows = self.shape(operand).to_vec();
+        windows.remove(rule.axis + 1);
+        let mut access = self.fusion.access[operand.0 as usize].clone();
+        let step = access.strides.remove(rule.axis + 1);
+        let mut to = to;
+        let tap = to.strides[rule.axis] * rule.dilation as isize;
+        to.strides[rule.axis] *= rule.stride as isize;
+        for _ in 0..rule.size {
+            let mut body = Body::new(windows.clone());
+            let builder = Builder::new();
+            let sum = builder.port(body.port(to.clone()), to.ty);
+            let out = (sum + self.read(&builder, &mut body, &[], &access)?).id();
+            self.emit_loop(RawLoop {
+                shape: windows.clone(),
+                reduced: vec![],
+                ports: body.ports,
+                prog: builder.finish(&[out]),
+                stores: vec![(0, to.clone())],
+                reductions: vec![],
+            });
+            access.offset += step;
+            to.offset += tap;
+        }
+        Ok(())
+    }
+
+    /// Writes an operand to part of a result.
+    pub(super) fn place_operand(&mut self, operand: NodeId, to: Place) -> Result<(), String> {
+        self.place_part(&self.fusion.access[operand.0 as usize], self.shape(operand), to)
+    }
+
+    /// Writes what `access` reads over `shape`, computed where it is trivial, to a place.
+    pub(super) fn place_part(&mut self, access: &Access, shape: &[usize], to: Place) -> Result<(), String> {
         let mut body = Body::new(shape.to_vec());
         let builder = Builder::new();
         let out = self.read(&builder, &mut body, &[], access)?.id();

@@ -5,13 +5,14 @@
 //! ```
 //!
 //! - [`schedule`]: the order of the groups, and states that are written where they lie
-//! - [`lower`], `element`, `product`, `scan`: groups to [`kernels`]: [`loops`], trees and products over buffers
+//! - [`lower`], `element`, `product`, `conv`, `scan`: groups to [`kernels`]: [`loops`], trees and products over buffers
 //! - [`plan`]: where buffers lie in one arena
 //! - `emit`: stages to Cranelift functions; `jit`: those to memory. No other file names Cranelift
 //! - [`report`]: what was made, for reading
 //!
 //! Nothing here can change a bit: see the contracts of the parts.
 
+mod conv;
 mod element;
 mod emit;
 mod jit;

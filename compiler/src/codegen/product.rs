@@ -1,5 +1,5 @@
-//! A contraction becomes a product of strided matrices: transposed, sliced or broadcast operands are read through strides,
-//! and only an operand whose axes do not lie evenly in memory is copied first.
+//! A contraction becomes a product of matrices that are read where they lie: transposed, sliced or broadcast operands through
+//! strides, axes that do not lie evenly through walks.
 
 use super::kernels::{Home, Kernel, Product, ProductShape};
 use super::loops::{BufferId, Place};
@@ -9,14 +9,14 @@ use crate::ir::graph::NodeId;
 use crate::ops::movement::row_major;
 use crate::passes::fuse::access::Access;
 use crate::prog::Ty;
-use nnc_runtime::kernels::product::{k_split, scratch_bytes};
+use nnc_runtime::kernels::product::{Level, Walk, k_split, scratch_bytes};
 
 /// An operand as a batch of matrices.
-struct Matrix {
-    buffer: BufferId,
-    offset: isize,
-    /// By batch and the two axes of the matrix.
-    strides: [isize; 3],
+pub(super) struct Matrix {
+    pub(super) buffer: BufferId,
+    pub(super) offset: isize,
+    /// By batch and the two axes of the matrix: a stride and the walk around it.
+    pub(super) axes: [(isize, Walk); 3],
 }
 
 /// Adds the stages of a contraction that writes `to`.
@@ -37,25 +37,35 @@ pub(super) fn lower(lowering: &mut Lowering<'_>, id: NodeId, rule: &Contract, to
     }
     let x = matrix(lowering, a, [&batch_a, &free_a, &sum_a])?;
     let y = matrix(lowering, b, [&batch_b, &sum_b, &free_b])?;
-    let ty = lowering.ty(id);
-    let shape = ProductShape { m, n, k, batch, a: x.strides, b: y.strides, split };
-    let desc = shape.desc();
-    let bytes = if ty == Ty::F64 { scratch_bytes::<f64>(&desc) } else { scratch_bytes::<f32>(&desc) };
-    let scratch = (bytes > 0).then(|| lowering.buffer(Home::Arena, bytes, format!("scratch of %{}", id.0)));
-    let product = Product { ty, a: (x.buffer, x.offset), b: (y.buffer, y.offset), c: to, scratch, shape };
-    lowering.push(Kernel::Product(product));
+    let shape = ProductShape { m, n, k, batch, a: x.axes, b: y.axes, c: [(m * n) as isize, n as isize], split };
+    push(lowering, lowering.ty(id), [(x.buffer, x.offset), (y.buffer, y.offset)], to, shape);
     Ok(())
 }
 
-/// The operand with its axes in three groups; copied in this order when a group has no single stride.
+/// Adds a product with the working memory that it needs; the operands are buffers with their first elements.
+pub(super) fn push(
+    lowering: &mut Lowering<'_>,
+    ty: Ty,
+    [a, b]: [(BufferId, isize); 2],
+    c: BufferId,
+    shape: ProductShape,
+) {
+    let desc = shape.desc();
+    let bytes = if ty == Ty::F64 { scratch_bytes::<f64>(&desc) } else { scratch_bytes::<f32>(&desc) };
+    let scratch = (bytes > 0).then(|| lowering.buffer(Home::Arena, bytes, "scratch of a product".into()));
+    lowering.push(Kernel::Product(Product { ty, a, b, c, scratch, shape }));
+}
+
+/// The operand with its axes in three groups.
 fn matrix(lowering: &mut Lowering<'_>, operand: NodeId, groups: [&[usize]; 3]) -> Result<Matrix, String> {
     let shape = lowering.shape(operand);
     let access = &lowering.fusion.access[operand.0 as usize];
     let buffer = lowering.held(access.root)?;
-    let strides = groups.map(|axes| joined(shape, &access.strides, axes));
-    if let [Some(outer), Some(rows), Some(columns)] = strides {
-        return Ok(Matrix { buffer, offset: access.offset, strides: [outer, rows, columns] });
+    let walks = groups.map(|axes| walk(axes.iter().map(|&i| (shape[i], access.strides[i]))));
+    if let [Some(outer), Some(rows), Some(columns)] = walks {
+        return Ok(Matrix { buffer, offset: access.offset, axes: [outer, rows, columns] });
     }
+    // More loops than a walk has: a copy in this order has one stride a group.
     let axes: Vec<usize> = groups.concat();
     let sizes: Vec<usize> = axes.iter().map(|&i| shape[i]).collect();
     let ty = lowering.ty(operand);
@@ -67,12 +77,20 @@ fn matrix(lowering: &mut Lowering<'_>, operand: NodeId, groups: [&[usize]; 3]) -
     lowering.copy_from(buffer, &from, ty, &sizes, to);
     let size = |axes: &[usize]| axes.iter().map(|&i| shape[i] as isize).product::<isize>();
     let columns = size(groups[2]);
-    Ok(Matrix { buffer: copy, offset: 0, strides: [size(groups[1]) * columns, columns, 1] })
+    let even = |stride| (stride, Walk::EVEN);
+    Ok(Matrix { buffer: copy, offset: 0, axes: [even(size(groups[1]) * columns), even(columns), even(1)] })
 }
 
-/// The one stride of several axes taken as one, row-major; `None` when they do not lie evenly.
-fn joined(shape: &[usize], strides: &[isize], axes: &[usize]) -> Option<isize> {
-    let real: Vec<usize> = axes.iter().copied().filter(|&i| shape[i] != 1).collect();
-    let even = real.windows(2).all(|w| strides[w[0]] == strides[w[1]] * shape[w[1]] as isize);
-    even.then(|| real.last().map_or(1, |&i| strides[i]))
+/// Axes of (size, stride), outermost first, taken as one: the innermost stride and the walk around it. Neighbours that lie
+/// evenly are one; `None` when there are more loops than a walk has.
+pub(super) fn walk(axes: impl Iterator<Item = (usize, isize)>) -> Option<(isize, Walk)> {
+    let mut loops: Vec<Level> = vec![];
+    for (size, stride) in axes.filter(|axis| axis.0 != 1) {
+        match loops.last_mut() {
+            Some(last) if last.stride == stride * size as isize => *last = Level { size: last.size * size, stride },
+            _ => loops.push(Level { size, stride }),
+        }
+    }
+    let Some(inner) = loops.pop() else { return Some((1, Walk::EVEN)) };
+    Some((inner.stride, Walk::of(inner.size, &loops)?))
 }

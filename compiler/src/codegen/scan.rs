@@ -26,7 +26,7 @@ impl Lowering<'_> {
             if port < scan.carries {
                 let strides = row_major(&sizes);
                 let to = Place { buffer: homes[port], ty: scalar_type(ty.dtype), offset: 0, strides };
-                self.place_part(node.operands[port].node, to)?;
+                self.place_operand(node.operands[port].node, to)?;
             }
         }
         let mut given: Vec<BufferId> = vec![];

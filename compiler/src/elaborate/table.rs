@@ -41,6 +41,10 @@ fn within(graph: &Graph, is_parameter: &dyn Fn(Value) -> bool) -> usize {
                 let summed = rule.sum.iter().map(|p| one_row(&a[p.0])).fold(1, usize::saturating_mul);
                 results.saturating_mul(summed)
             }
+            Attrs::Conv(c) if node.operands.iter().any(|v| is_parameter(*v)) => {
+                let summed = product(&graph.ty(node.operands[1]).shape[..c.axes.len() + 2]);
+                product(&node.types[0].shape).saturating_mul(summed)
+            }
             Attrs::Scan(scan) => {
                 let inside = |v: Value| match scan.body.node(source(&scan.body, v).node).attrs {
                     Attrs::Slot(Slot::Input(j), _) => {

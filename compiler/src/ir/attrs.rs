@@ -54,6 +54,10 @@ pub enum Attrs {
     Axes(Vec<usize>),
     /// A sum of products over pairs of axes.
     Contract(Contract),
+    /// Sums of products over windows.
+    Conv(Conv),
+    /// An axis as windows and their taps, or back.
+    Window(Window),
     /// Indices `0..n` along one new axis.
     Iota(Dim),
     /// A keyed draw of this shape.
@@ -86,6 +90,59 @@ impl Contract {
     pub fn free_b(&self, rank: usize) -> Vec<usize> {
         (0..rank).filter(|&i| !self.batch.iter().chain(&self.sum).any(|p| p.1 == i)).collect()
     }
+}
+
+/// Windows that slide along some axes.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Conv {
+    /// One an axis.
+    pub axes: Vec<ConvAxis>,
+}
+
+/// How windows slide along an axis: window `o` has its tap `k` at place `o·stride + k·dilation`; element `i` lies at place
+/// `before + i·spacing`, and what lies before the first and after the last element is zero.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct ConvAxis {
+    /// Places from a window to the next, at least 1.
+    pub stride: usize,
+    /// Places from a tap to the next, at least 1.
+    pub dilation: usize,
+    /// Places from an element to the next, at least 1.
+    pub spacing: usize,
+    /// Zeros before the first element; places cut off if negative.
+    pub before: i64,
+    /// Zeros after the last element; places cut off if negative.
+    pub after: i64,
+}
+
+impl ConvAxis {
+    /// Windows one place apart over neighbouring elements, without zeros around.
+    pub const PLAIN: ConvAxis = ConvAxis { stride: 1, dilation: 1, spacing: 1, before: 0, after: 0 };
+
+    /// How many windows of `taps` there are over `size` elements; `None` if not even one fits.
+    pub fn results(&self, size: i64, taps: i64) -> Option<i64> {
+        if size < 1 || taps < 1 || self.stride == 0 || self.dilation == 0 || self.spacing == 0 {
+            return None;
+        }
+        let places = (size - 1).checked_mul(self.spacing as i64)?.checked_add(self.before)?.checked_add(self.after)?;
+        let rest = places.checked_sub((taps - 1).checked_mul(self.dilation as i64)?)?;
+        (rest >= 0).then(|| rest / self.stride as i64 + 1)
+    }
+}
+
+/// An axis of `len` elements as windows: tap `k` of window `o` is element `o·stride + k·dilation`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+pub struct Window {
+    /// The axis; of windows, the first of the two.
+    pub axis: usize,
+    /// Its elements.
+    pub len: usize,
+    /// Taps of a window.
+    pub size: usize,
+    /// Elements from a window to the next.
+    pub stride: usize,
+    /// Elements from a tap to the next.
+    pub dilation: usize,
 }
 
 /// A scalar constant. Floats compare by bits, so that 0 and -0 stay apart and a NaN equals itself.

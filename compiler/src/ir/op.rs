@@ -171,6 +171,10 @@ pub enum Lower {
     Reduce(Reducer),
     /// A sum of products: the tile kernels.
     Contract,
+    /// Sums of products over windows: the tile kernels, walking.
+    Conv,
+    /// Windows added up where they overlap.
+    Overlap,
     /// A splat constant.
     Const,
     /// A tensor that the runtime holds: input, state, counter.

@@ -99,6 +99,22 @@ fn attrs(attrs: &Attrs) -> String {
         Attrs::Pad { axis, before, after } => format!("axis={axis} before={before} after={after}"),
         Attrs::Axis(axis) => format!("axis={axis}"),
         Attrs::Axes(axes) => format!("axes={axes:?}"),
+        Attrs::Window(w) => {
+            format!("axis={} size={} stride={} dilation={}", w.axis, w.size, w.stride, w.dilation)
+        }
+        Attrs::Conv(c) => {
+            let list = |name: &str, of: fn(&super::attrs::ConvAxis) -> String, plain: &str| {
+                let values: Vec<String> = c.axes.iter().map(of).collect();
+                if values.iter().all(|v| v == plain) { None } else { Some(format!("{name}=[{}]", values.join(", "))) }
+            };
+            let parts = [
+                list("stride", |a| a.stride.to_string(), "1"),
+                list("dilation", |a| a.dilation.to_string(), "1"),
+                list("spacing", |a| a.spacing.to_string(), "1"),
+                list("pad", |a| format!("{}..{}", a.before, a.after), "0..0"),
+            ];
+            parts.into_iter().flatten().collect::<Vec<_>>().join(" ")
+        }
         Attrs::Contract(c) if c.batch.is_empty() => format!("sum={:?}", c.sum),
         Attrs::Contract(c) => format!("batch={:?} sum={:?}", c.batch, c.sum),
         Attrs::Size(_, n) => n.to_string(),

@@ -6,7 +6,7 @@ use super::binary::{ADD, DIV, MUL, SUB};
 use super::contract::CONTRACT;
 use super::logic::{CAST, SELECT};
 use super::movement::{BROADCAST, PAD, PERMUTE, RESHAPE, SLICE};
-use super::reduce::{MAXIMUM, SUM, is_inner};
+use super::reduce::{FIRST_MAXIMUM, MAXIMUM, SUM, is_inner};
 use super::source::{CONST, READ};
 use super::unary::NEG;
 use crate::ir::attrs::{Attrs, Const, Contract, Slot};
@@ -106,6 +106,11 @@ impl<'b> Val<'b> {
     /// The largest element over axes (ascending).
     pub fn maximum(self, axes: &[usize]) -> Val<'b> {
         self.reduce(&MAXIMUM, axes)
+    }
+
+    /// The largest element over axes (ascending), the first of equals taking the gradient.
+    pub fn first_maximum(self, axes: &[usize]) -> Val<'b> {
+        self.reduce(&FIRST_MAXIMUM, axes)
     }
 
     /// A reduction by `op`: over the inner axes first, then over the outer ones.

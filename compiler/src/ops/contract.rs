@@ -129,8 +129,8 @@ fn product<T: Copy + Default + std::ops::Add<Output = T>>(
     ArrayD::from_shape_vec(IxDyn(&shape), out).expect("one value a place of the result")
 }
 
-/// One element: blocks of `split`, each a chain from zero, added in order inside segments, segments by the tree.
-fn chain<T: Copy + Default + std::ops::Add<Output = T>>(
+/// One element of a product or a convolution: blocks of `split`, each a chain from zero, added in order inside segments, segments by the tree.
+pub(super) fn chain<T: Copy + Default + std::ops::Add<Output = T>>(
     x: &[T],
     y: &[T],
     split: KSplit,

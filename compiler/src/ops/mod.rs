@@ -3,6 +3,7 @@
 pub mod binary;
 pub mod build;
 pub mod contract;
+pub mod conv;
 mod infer;
 pub mod logic;
 pub mod movement;
@@ -11,12 +12,23 @@ pub mod reduce;
 pub mod scan;
 pub mod source;
 pub mod unary;
+pub mod window;
 
 use crate::ir::op::{Op, OpDef};
 
 /// The families joined.
-const FAMILIES: &[&[&OpDef]] =
-    &[unary::ROWS, binary::ROWS, logic::ROWS, reduce::ROWS, contract::ROWS, movement::ROWS, source::ROWS, scan::ROWS];
+const FAMILIES: &[&[&OpDef]] = &[
+    unary::ROWS,
+    binary::ROWS,
+    logic::ROWS,
+    reduce::ROWS,
+    contract::ROWS,
+    conv::ROWS,
+    movement::ROWS,
+    window::ROWS,
+    source::ROWS,
+    scan::ROWS,
+];
 
 /// Every row.
 pub fn all() -> impl Iterator<Item = Op> {

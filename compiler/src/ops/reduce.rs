@@ -6,6 +6,7 @@
 use super::infer::wrong_attrs;
 use super::logic::EQ;
 use super::order;
+use super::source::IOTA;
 use crate::ir::array::Array;
 use crate::ir::attrs::Attrs;
 use crate::ir::op::{Arity, Domain, InferError, Lower, Meaning, OpDef, Reducer, Reference, Vjp};
@@ -81,20 +82,22 @@ pub fn larger<T: PartialOrd + Copy>(a: T, b: T) -> T {
     if b > a || b != b { b } else { a }
 }
 
+fn largest(args: &[&Array], attrs: &Attrs, _: &[TensorType]) -> Vec<Array> {
+    let Attrs::Axes(axes) = attrs else { unreachable!("inference admits no other attributes") };
+    vec![match args[0] {
+        Array::F32(a) => Array::F32(reduce(a, axes, f32::NEG_INFINITY, larger)),
+        Array::F64(a) => Array::F64(reduce(a, axes, f64::NEG_INFINITY, larger)),
+        _ => unreachable!("inference admits floats only"),
+    }]
+}
+
 /// The largest element over axes; equals share the gradient evenly.
 pub static MAXIMUM: OpDef = OpDef {
     name: "maximum",
     doc: "the largest element over axes; a NaN wins, and equals share the gradient evenly",
     arity: Arity::Exactly(1),
     infer: infer_axes,
-    meaning: Meaning::Tensor(|args, attrs, _| {
-        let Attrs::Axes(axes) = attrs else { unreachable!("inference admits no other attributes") };
-        vec![match args[0] {
-            Array::F32(a) => Array::F32(reduce(a, axes, f32::NEG_INFINITY, larger)),
-            Array::F64(a) => Array::F64(reduce(a, axes, f64::NEG_INFINITY, larger)),
-            _ => unreachable!("inference admits floats only"),
-        }]
-    }),
+    meaning: Meaning::Tensor(largest),
     reference: Reference::None("its gradient is checked by differences"),
     vjp: Vjp::Rule(|n| {
         let Attrs::Axes(axes) = n.attrs else { unreachable!("inference admits no other attributes") };
@@ -104,6 +107,43 @@ pub static MAXIMUM: OpDef = OpDef {
         let share = n.ct() / hit.sum(axes);
         vec![Some(hit * share.spread(axes, shape))]
     }),
+    lower: Lower::Reduce(Reducer::Max),
+    domain: REAL,
+};
+
+/// The largest element over axes; the first of equals takes all of the gradient, as pooling wants it.
+pub static FIRST_MAXIMUM: OpDef = OpDef {
+    name: "first_maximum",
+    doc: "the largest element over axes; a NaN wins, and the first of equals takes the gradient",
+    infer: |args, attrs| {
+        let Attrs::Axes(axes) = attrs else { return Err(wrong_attrs()) };
+        match axes.iter().filter_map(|&a| args[0].shape.get(a)).any(|n| n.as_constant().is_none()) {
+            true => Err(InferError::new("the first of a free number of elements")),
+            false => infer_axes(args, attrs),
+        }
+    },
+    vjp: Vjp::Rule(|n| {
+        let Attrs::Axes(axes) = n.attrs else { unreachable!("inference admits no other attributes") };
+        let (x, shape) = (n.args[0], n.args[0].ty().shape);
+        // Each place has a number of its own, the largest first: the first of equals is where it is largest.
+        let size = |a: usize| shape[a].as_constant().unwrap_or(1) as f64;
+        let mut number = x.splat(axes.iter().map(|&a| size(a)).product());
+        let mut step = 1.0;
+        for &a in axes.iter().rev() {
+            let place = n.b.add(&IOTA, Attrs::Iota(shape[a].clone()), &[]).cast(x.ty().dtype);
+            number = number - place.broadcast(shape.clone(), vec![a]) * step;
+            step *= size(a);
+        }
+        let hit = x.compare(&EQ, n.out().spread(axes, shape.clone()));
+        let number = hit.select(number, x.splat(0.0));
+        let first = number.compare(&EQ, number.maximum(axes).spread(axes, shape.clone()));
+        // Where a NaN has won there is no hit.
+        let share = first.select(n.ct().spread(axes, shape), x.splat(0.0));
+        vec![Some(hit.select(share, x.splat(0.0)))]
+    }),
+    arity: Arity::Exactly(1),
+    meaning: Meaning::Tensor(largest),
+    reference: Reference::None("its gradient is checked by differences"),
     lower: Lower::Reduce(Reducer::Max),
     domain: REAL,
 };
@@ -150,4 +190,4 @@ pub static ARGMAX: OpDef = OpDef {
 };
 
 /// The rows of this family.
-pub(super) const ROWS: &[&OpDef] = &[&SUM, &MAXIMUM, &ARGMAX];
+pub(super) const ROWS: &[&OpDef] = &[&SUM, &MAXIMUM, &FIRST_MAXIMUM, &ARGMAX];

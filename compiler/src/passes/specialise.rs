@@ -86,7 +86,9 @@ fn sized(attrs: &Attrs, number: &dyn Fn(&Dim) -> Result<Dim, String>) -> Result<
         | Attrs::Axis(_)
         | Attrs::Axes(_)
         | Attrs::Scan(_)
-        | Attrs::Contract(_) => attrs.clone(),
+        | Attrs::Contract(_)
+        | Attrs::Conv(_)
+        | Attrs::Window(_) => attrs.clone(),
     })
 }
 

@@ -1,6 +1,6 @@
 //! Operand types and attributes for every row of the table. A row without a case fails the tests.
 
-use nnc_compiler::ir::attrs::{Attrs, Const, Contract, Slot};
+use nnc_compiler::ir::attrs::{Attrs, Const, Contract, Conv, ConvAxis, Slot, Window};
 use nnc_compiler::ir::builder::{Builder, Val};
 use nnc_compiler::ir::dim::Dim;
 use nnc_compiler::ir::graph::Graph;
@@ -107,7 +107,24 @@ pub fn cases(op: Op, float: DType) -> Vec<Case> {
                 case(1, &[&[2, 3, 2], &[2, 1, 2], &[2, 4, 2]]),
             ]
         }
-        "sum" | "maximum" => vec![
+        "window" | "overlap" => {
+            let case = |axis, [len, size, stride, dilation]: [usize; 4], from: &[usize]| {
+                let rule = Window { axis, len, size, stride, dilation };
+                let mut shape = from.to_vec();
+                if op.name == "overlap" {
+                    shape.splice(axis..=axis, [(len - (size - 1) * dilation - 1) / stride + 1, size]);
+                }
+                one(Attrs::Window(rule), &shape)
+            };
+            vec![
+                case(0, [7, 3, 1, 1], &[7]),
+                case(1, [8, 3, 2, 1], &[2, 8]),
+                case(0, [9, 2, 3, 2], &[9, 5]),
+                case(1, [6, 3, 1, 2], &[3, 6, 4]),
+                case(1, [4, 4, 1, 1], &[2, 4, 3]),
+            ]
+        }
+        "sum" | "maximum" | "first_maximum" => vec![
             one(Attrs::Axes(vec![0]), &[17]),
             one(Attrs::Axes(vec![1]), &[3, 5]),
             one(Attrs::Axes(vec![0]), &[5, 3]),
@@ -126,6 +143,7 @@ pub fn cases(op: Op, float: DType) -> Vec<Case> {
             one(Attrs::Axis(1), &[2, 5, 3]),
         ],
         "contract" => contractions(float),
+        "conv" => convolutions(float),
         "const" => vec![
             Case { attrs: Attrs::Const(Const::Float(float, -0.1), dims(&[3, 4])), operands: vec![] },
             Case { attrs: Attrs::Const(Const::Float(float, f64::NAN), dims(&[])), operands: vec![] },
@@ -170,6 +188,33 @@ fn element(op: Op, i: usize, float: DType) -> DType {
         Domain::Int(..) => DType::I32,
         Domain::Bool => DType::Bool,
     }
+}
+
+/// Windows in one to three dimensions: strided, dilated, spaced out, padded, cut off, grouped, with several summed images.
+fn convolutions(float: DType) -> Vec<Case> {
+    let axis = |stride, dilation, spacing, before, after| ConvAxis { stride, dilation, spacing, before, after };
+    let case = |x: &[usize], w: &[usize], axes: &[ConvAxis]| Case {
+        attrs: Attrs::Conv(Conv { axes: axes.to_vec() }),
+        operands: vec![ty(float, x), ty(float, w)],
+    };
+    let plain = ConvAxis::PLAIN;
+    vec![
+        case(&[2, 1, 6, 5, 1, 3], &[1, 3, 2, 3, 1, 4], &[plain, plain]),
+        case(&[2, 1, 6, 5, 1, 2], &[1, 3, 3, 2, 1, 3], &[axis(1, 1, 1, 1, 1), axis(1, 1, 1, 1, 1)]),
+        case(&[1, 1, 7, 8, 1, 2], &[1, 3, 2, 2, 1, 2], &[axis(2, 1, 1, 1, 0), axis(3, 2, 1, 0, 2)]),
+        case(&[2, 1, 4, 3, 1, 2], &[1, 3, 3, 2, 1, 2], &[axis(1, 1, 2, 2, 1), axis(1, 1, 2, 1, 2)]),
+        case(&[1, 1, 5, 1, 2], &[1, 4, 2, 1, 3], &[axis(2, 3, 4, 3, 5)]),
+        case(&[1, 1, 6, 1, 1], &[1, 2, 1, 1, 1], &[axis(4, 1, 2, 1, 1)]),
+        case(&[1, 1, 5, 1, 2], &[1, 2, 2, 1, 1], &[axis(2, 2, 2, 1, 3)]),
+        case(&[2, 1, 9, 1, 2], &[1, 3, 2, 1, 2], &[axis(2, 1, 1, -2, -1)]),
+        case(&[2, 1, 5, 4, 3, 2], &[1, 3, 2, 2, 3, 2], &[axis(1, 1, 1, 1, 1), plain]),
+        case(&[2, 1, 5, 4, 5, 1], &[1, 3, 2, 1, 5, 1], &[axis(1, 1, 1, 1, 1), plain]),
+        case(&[2, 3, 5, 2, 2], &[3, 2, 2, 2, 3], &[axis(1, 2, 1, 1, 0)]),
+        case(&[1, 2, 4, 3, 3, 1, 2], &[2, 2, 3, 2, 2, 1, 2], &[plain, axis(2, 1, 1, 1, 1), plain]),
+        case(&[2, 2, 1, 3], &[2, 3, 1, 2], &[]),
+        case(&[2, 1, 40, 1, 90], &[1, 3, 90, 1, 5], &[axis(1, 1, 1, 1, 1)]),
+        case(&[1, 6, 40, 1, 40], &[6, 38, 40, 1, 2], &[plain]),
+    ]
 }
 
 /// Products of matrices in all layouts, batched, with several summed axes in and out of order, outer products and dots.

@@ -3,8 +3,9 @@
 use super::access::Access;
 use super::{Class, Fusion, Group, Leaf, element_program, reduced_axes};
 use crate::ir::attrs::Attrs;
-use crate::ir::graph::{Graph, Node, NodeId};
+use crate::ir::graph::{Graph, Node, NodeId, Value};
 use crate::ir::op::{Lower, Reducer};
+use crate::ops::conv;
 use crate::ops::movement::row_major;
 use crate::prog::{Bin, Inst};
 
@@ -52,7 +53,13 @@ impl Grouping<'_> {
                 Lower::View | Lower::Affine(_) => Class::Movement,
                 Lower::Elementwise => Class::Elementwise,
                 Lower::Reduce(_) => Class::Reduce,
-                Lower::Contract | Lower::Concat | Lower::Pad | Lower::Scan | Lower::Result => Class::Whole,
+                Lower::Contract
+                | Lower::Conv
+                | Lower::Overlap
+                | Lower::Concat
+                | Lower::Pad
+                | Lower::Scan
+                | Lower::Result => Class::Whole,
             };
             match self.fusion.class[i] {
                 Class::Movement => self.movement(id, node),
@@ -172,8 +179,13 @@ impl Grouping<'_> {
                     }
                 }
                 Class::Whole => {
-                    if matches!(node.op.lower, Lower::Contract | Lower::Scan) {
+                    if matches!(node.op.lower, Lower::Scan) {
                         for v in &node.operands {
+                            self.need(v.node);
+                        }
+                    }
+                    if matches!(node.op.lower, Lower::Contract | Lower::Conv) {
+                        for v in self.unpadded(id, node) {
                             self.need(v.node);
                         }
                     }
@@ -215,6 +227,18 @@ impl Grouping<'_> {
             if let Some(from) = self.fusion.group_of[leaf.root.0 as usize] {
                 self.fusion.deps.add(group, from);
             }
+        }
+    }
+
+    /// The operands of a product that are read where they lie: all but one that gets zeros around it, which can be computed
+    /// while it is copied.
+    fn unpadded<'n>(&self, id: NodeId, node: &'n Node) -> &'n [Value] {
+        let shape = |id: NodeId| self.fusion.shapes[id.0 as usize].as_slice();
+        match (&node.attrs, node.operands.as_slice()) {
+            (Attrs::Conv(rule), [x, w]) if conv::pads(rule, shape(x.node), shape(w.node), shape(id)) => {
+                &node.operands[1..]
+            }
+            (_, operands) => operands,
         }
     }
 

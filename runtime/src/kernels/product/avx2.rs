@@ -86,15 +86,15 @@ impl Lanes for __m256d {
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn tile_f32<const M: usize, const NV: usize, const FULL: bool>(tile: &Tile<f32>) {
+unsafe fn tile_f32<const M: usize, const NV: usize, const FULL: bool, const WALKED: bool>(tile: &Tile<f32>) {
     // SAFETY: this function is compiled for AVX2 and FMA; the caller vouches for the tile.
-    unsafe { multiply::<__m256, M, NV, FULL>(tile) }
+    unsafe { multiply::<__m256, M, NV, FULL, WALKED>(tile) }
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn tile_f64<const M: usize, const NV: usize, const FULL: bool>(tile: &Tile<f64>) {
+unsafe fn tile_f64<const M: usize, const NV: usize, const FULL: bool, const WALKED: bool>(tile: &Tile<f64>) {
     // SAFETY: this function is compiled for AVX2 and FMA; the caller vouches for the tile.
-    unsafe { multiply::<__m256d, M, NV, FULL>(tile) }
+    unsafe { multiply::<__m256d, M, NV, FULL, WALKED>(tile) }
 }
 
 /// Rows `i` of an 8x8 block, `from` apart by `ld`, become columns.
@@ -138,6 +138,7 @@ pub(super) unsafe fn transpose_f64(from: *const f64, ld: isize, to: *mut f64, to
 
 pub(super) static F32: Family<f32> = Family {
     lanes: 8,
+    narrow: None,
     shapes: &[
         shape!(tile_f32, 8, [1]),
         shape!(tile_f32, 4, [1 2]),
@@ -150,6 +151,7 @@ pub(super) static F32: Family<f32> = Family {
 
 pub(super) static F64: Family<f64> = Family {
     lanes: 4,
+    narrow: None,
     shapes: &[
         shape!(tile_f64, 8, [1]),
         shape!(tile_f64, 4, [1 2]),

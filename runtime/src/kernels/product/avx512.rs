@@ -1,10 +1,11 @@
 //! AVX-512: 14 rows by two vectors (14x32 in f32, 14x16 in f64), 28 accumulators of the 32
 //! registers; masks make the last columns free. Narrow panels use 16 rows by one vector, short
-//! ones 4 rows by four.
+//! ones 4 rows by four. Products of few columns are left to AVX2, which multiplies two half
+//! vectors where this multiplies one.
 
 use std::arch::x86_64::*;
 
-use super::avx2::{transpose_f32, transpose_f64};
+use super::avx2::{self, transpose_f32, transpose_f64};
 use super::family::Family;
 use super::tile::{Lanes, Tile, multiply, shape};
 
@@ -99,19 +100,20 @@ impl Lanes for __m512d {
 }
 
 #[target_feature(enable = "avx512f")]
-unsafe fn tile_f32<const M: usize, const NV: usize, const FULL: bool>(tile: &Tile<f32>) {
+unsafe fn tile_f32<const M: usize, const NV: usize, const FULL: bool, const WALKED: bool>(tile: &Tile<f32>) {
     // SAFETY: this function is compiled for AVX-512; the caller vouches for the tile.
-    unsafe { multiply::<__m512, M, NV, FULL>(tile) }
+    unsafe { multiply::<__m512, M, NV, FULL, WALKED>(tile) }
 }
 
 #[target_feature(enable = "avx512f")]
-unsafe fn tile_f64<const M: usize, const NV: usize, const FULL: bool>(tile: &Tile<f64>) {
+unsafe fn tile_f64<const M: usize, const NV: usize, const FULL: bool, const WALKED: bool>(tile: &Tile<f64>) {
     // SAFETY: this function is compiled for AVX-512; the caller vouches for the tile.
-    unsafe { multiply::<__m512d, M, NV, FULL>(tile) }
+    unsafe { multiply::<__m512d, M, NV, FULL, WALKED>(tile) }
 }
 
 pub(super) static F32: Family<f32> = Family {
     lanes: 16,
+    narrow: Some(&avx2::F32),
     shapes: &[
         shape!(tile_f32, 4, [1 2 3 4]),
         shape!(tile_f32, 2, [1 2 3 4 5 6 7 8 9 10 11 12 13] full [14]),
@@ -123,6 +125,7 @@ pub(super) static F32: Family<f32> = Family {
 
 pub(super) static F64: Family<f64> = Family {
     lanes: 8,
+    narrow: Some(&avx2::F64),
     shapes: &[
         shape!(tile_f64, 4, [1 2 3 4]),
         shape!(tile_f64, 2, [1 2 3 4 5 6 7 8 9 10 11 12 13] full [14]),

@@ -6,6 +6,7 @@
 //! taken through the whole of `k`, with the partial sums in scratch memory.
 
 use std::ops::Range;
+use std::ptr::null;
 
 use super::family::Family;
 use super::pack::pack;
@@ -28,22 +29,23 @@ pub(super) unsafe fn run<T: Element>(
     begin: u32,
     end: u32,
 ) {
+    let family = family.narrow.filter(|narrow| desc.n <= narrow.lanes).unwrap_or(family);
     let blocking = Blocking::of::<T>(desc);
     // A run of parts uses the slot of its first part: runs are disjoint, so their slots are, too.
-    let [b_at, a_at, partials_at, slot] = blocking.layout::<T>();
+    let [b_at, a_at, tables_at, partials_at, slot] = blocking.layout::<T>();
     let piece = |at: usize| scratch.wrapping_add(begin as usize * slot + at).cast::<T>();
     for region in regions(desc, begin as usize, end as usize) {
         for batch in region.batch {
-            let at = batch as isize;
             let product = Product {
                 family,
                 desc,
                 blocking: &blocking,
-                a: a.wrapping_offset(at * desc.a_bs),
-                b: b.wrapping_offset(at * desc.b_bs),
-                c: c.wrapping_offset(at * desc.c_bs),
+                a: a.wrapping_offset(desc.a_batch.at(batch, desc.a_bs)),
+                b: b.wrapping_offset(desc.b_batch.at(batch, desc.b_bs)),
+                c: c.wrapping_offset(batch as isize * desc.c_bs),
                 packed_a: piece(a_at),
                 packed_b: piece(b_at),
+                tables: piece(tables_at).cast(),
                 partials: piece(partials_at),
                 batch,
             };
@@ -65,15 +67,17 @@ struct Product<'a, T: Element> {
     c: *mut T,
     packed_a: *mut T,
     packed_b: *mut T,
+    tables: *mut isize,
     partials: *mut T,
     batch: usize,
 }
 
-/// A block of A with its strides.
+/// A block of A with its strides, or with the tables of its walks.
 struct Operand<T> {
     at: *const T,
     rs: isize,
     cs: isize,
+    tables: Option<[*const isize; 2]>,
 }
 
 /// A rectangle of results with its row stride: part of C or a tile of partial sums.
@@ -152,6 +156,7 @@ impl<T: Element> Product<'_, T> {
                 }
                 for block in balanced(rows.clone(), 1, self.blocking.rows) {
                     let a = match self.blocking.packed_a {
+                        0 if self.desc.walks_a() => self.walk_a(&block, &k),
                         0 => self.a_at(&block, &k),
                         _ => self.pack_a(&block, &k),
                     };
@@ -170,7 +175,19 @@ impl<T: Element> Product<'_, T> {
     fn a_at(&self, rows: &Range<usize>, k: &Range<usize>) -> Operand<T> {
         let (rs, cs) = (self.desc.a_rs, self.desc.a_cs);
         let at = self.a.wrapping_offset(rows.start as isize * rs + k.start as isize * cs);
-        Operand { at, rs, cs }
+        Operand { at, rs, cs, tables: None }
+    }
+
+    /// A block of a walked A in place, with the tables of its rows and its `k`.
+    unsafe fn walk_a(&self, rows: &Range<usize>, k: &Range<usize>) -> Operand<T> {
+        let desc = self.desc;
+        let [row_table, k_table] = [self.tables, self.tables.wrapping_add(self.blocking.tables[0])];
+        // SAFETY: the tables have room for the rows of a block and for one block of `k`.
+        unsafe {
+            desc.a_rows.table(rows.clone(), desc.a_rs, row_table);
+            desc.a_ks.table(k.clone(), desc.a_cs, k_table);
+        }
+        Operand { at: self.a, rs: 0, cs: 0, tables: Some([row_table, k_table]) }
     }
 
     /// A copy of a block of A, which is contiguous along its columns, with the columns close
@@ -186,10 +203,10 @@ impl<T: Element> Product<'_, T> {
                 std::ptr::copy_nonoverlapping(from, to, rows.len());
             }
         }
-        Operand { at: self.packed_a, rs: 1, cs: stride as isize }
+        Operand { at: self.packed_a, rs: 1, cs: stride as isize, tables: None }
     }
 
-    /// B at (`k`, `col`).
+    /// B at (`k`, `col`), where it has strides.
     fn b_at(&self, k: usize, col: usize) -> *const T {
         self.b.wrapping_offset(k as isize * self.desc.b_rs + col as isize * self.desc.b_cs)
     }
@@ -201,10 +218,21 @@ impl<T: Element> Product<'_, T> {
         for panels in self.family.panels(rows.len(), cols.len()) {
             for panel in 0..panels.count {
                 let col = cols.start + panels.start + panel * panels.width;
-                // SAFETY: the panel lies within B; the panels together, padded to whole vectors,
-                // fit the scratch, whose width is a multiple of every vector's length.
-                unsafe {
-                    pack(self.family, &panels, k.len(), self.b_at(k.start, col), strides, to);
+                let desc = self.desc;
+                let mut row = 0;
+                for (rows, down) in desc.b_ks.runs(k.clone(), desc.b_rs) {
+                    let mut column = 0;
+                    for (width, across) in desc.b_cols.runs(col..col + panels.width, desc.b_cs) {
+                        let from = self.b.wrapping_offset(down + across);
+                        // SAFETY: the panel lies within B; the panels together, padded to whole vectors,
+                        // fit the scratch, whose width is a multiple of every vector's length.
+                        unsafe {
+                            let to = to.add(row * panels.padded + column);
+                            pack(self.family, (rows, width), from, strides, to, panels.padded);
+                        }
+                        column += width;
+                    }
+                    row += rows;
                 }
                 to = to.wrapping_add(panels.padded * k.len());
             }
@@ -238,7 +266,7 @@ impl<T: Element> Product<'_, T> {
             };
             packed = packed.wrapping_add(panels.padded * k.len() * panels.count);
             for block in balanced(rows.clone(), 1, panels.max_rows()).filter(|b| !b.is_empty()) {
-                let kernel = panels.kernel(block.len());
+                let kernel = panels.kernel(block.len(), a.tables.is_some());
                 let down = (block.start - rows.start) as isize;
                 let c = to.to.wrapping_offset(down * to.rs).wrapping_add(panels.start);
                 let (init, init_rs) = if first { (T::ZEROS.as_ptr(), 0) } else { (c.cast_const(), to.rs) };
@@ -247,6 +275,8 @@ impl<T: Element> Product<'_, T> {
                     a: a.at.wrapping_offset(down * a.rs),
                     a_rs: a.rs,
                     a_cs: a.cs,
+                    rows: a.tables.map_or(null(), |t| t[0].wrapping_offset(down)),
+                    ks: a.tables.map_or(null(), |t| t[1]),
                     b,
                     b_ks,
                     init,

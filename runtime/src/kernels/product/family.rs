@@ -13,6 +13,8 @@ pub(super) type TransposeFn<T> = unsafe fn(from: *const T, ld: isize, to: *mut T
 pub(super) struct Family<T: 'static> {
     /// Elements in a vector.
     pub(super) lanes: usize,
+    /// Serves products whose columns fit one of its vectors.
+    pub(super) narrow: Option<&'static Family<T>>,
     pub(super) shapes: &'static [Shape<T>],
     pub(super) transpose: TransposeFn<T>,
     /// Side of the square that `transpose` handles.
@@ -32,12 +34,13 @@ pub(super) struct Panels<T: 'static> {
     /// Columns in the last vector.
     pub(super) last: usize,
     kernels: &'static [TileFn<T>],
+    walked: &'static [TileFn<T>],
 }
 
 impl<T> Panels<T> {
-    /// The kernel for `rows` rows, 1..=`max_rows`.
-    pub(super) fn kernel(&self, rows: usize) -> TileFn<T> {
-        self.kernels[rows - 1]
+    /// The kernel for `rows` rows, 1..=`max_rows`, of an A that is `walked` or has strides.
+    pub(super) fn kernel(&self, rows: usize, walked: bool) -> TileFn<T> {
+        if walked { self.walked[rows - 1] } else { self.kernels[rows - 1] }
     }
 
     /// The tallest tile of these panels.
@@ -61,9 +64,13 @@ impl<T> Family<T> {
             let shape = self.shapes.iter().filter(serves).find(fits).filter(|_| left > 0)?;
             let padded = shape.vectors * self.lanes;
             let whole = left / padded;
-            let (count, width, kernels) = if whole > 0 { (whole, padded, shape.full) } else { (1, left, shape.masked) };
+            let (count, width, kernels, walked) = if whole > 0 {
+                (whole, padded, shape.full, shape.full_walked)
+            } else {
+                (1, left, shape.masked, shape.masked_walked)
+            };
             let last = width - (shape.vectors - 1) * self.lanes;
-            let panels = Panels { start, count, width, padded, last, kernels };
+            let panels = Panels { start, count, width, padded, last, kernels, walked };
             start += count * width;
             Some(panels)
         })

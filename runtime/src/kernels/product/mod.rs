@@ -1,4 +1,5 @@
-//! Dense products `C[m,n] = Σ_k A[m,k]·B[k,n]` in f32 and f64, with any strides of A and B.
+//! Dense products `C[m,n] = Σ_k A[m,k]·B[k,n]` in f32 and f64. A and B may lie in memory with any strides, or be walked by
+//! loops along each of their axes: convolution in all its directions is such a product.
 //!
 //! Every result is one ascending chain of fused multiply-adds over `k` that starts from +0, cut
 //! only where [`KSplit`] says so. Therefore all instruction sets, tile shapes, blockings and
@@ -8,6 +9,7 @@
 //! nothing; packed panels and partial sums live in scratch memory of the caller.
 //!
 //! - `split`: where long contractions are cut
+//! - `walk`: axes without a single stride
 //! - `plan`: parts, blocking and scratch of a shape
 //! - `driver`: the loops around the tile kernels, with `pack` for panels of B
 //! - `tile`, `family`: the micro-kernel and its table; one file per instruction set
@@ -27,11 +29,13 @@ mod split;
 #[cfg(test)]
 mod tests;
 mod tile;
+mod walk;
 
 use std::ffi::c_void;
 
 pub use plan::{parts, scratch_bytes};
 pub use split::{KSplit, LONGEST_CHAIN, k_split};
+pub use walk::{LEVELS, Level, Walk};
 
 // Descriptors are written by generated code, which knows sizes and strides as 64-bit words.
 const _: () = assert!(size_of::<usize>() == 8);
@@ -51,7 +55,8 @@ pub type EpilogueFn = unsafe extern "C" fn(
 );
 
 /// A product, or a batch of products of one shape. Strides count elements and may be negative or
-/// (for A and B) zero; the rows of C are contiguous, and no two results share an element.
+/// (for A and B) zero; the rows of C are contiguous, and no two results share an element. An axis of
+/// A or B that has no single stride has a [`Walk`] around its stride.
 #[repr(C)]
 #[derive(Clone, Copy, Debug)]
 pub struct ProductDesc {
@@ -81,6 +86,18 @@ pub struct ProductDesc {
     pub b_bs: isize,
     /// C: from a product to the next.
     pub c_bs: isize,
+    /// A: the walk over its rows.
+    pub a_rows: Walk,
+    /// A: the walk over `k`.
+    pub a_ks: Walk,
+    /// B: the walk over `k`.
+    pub b_ks: Walk,
+    /// B: the walk over its columns.
+    pub b_cols: Walk,
+    /// A: the walk over the products.
+    pub a_batch: Walk,
+    /// B: the walk over the products.
+    pub b_batch: Walk,
     /// Called on finished blocks of C.
     pub epilogue: Option<EpilogueFn>,
     /// Handed to the epilogue.
@@ -104,9 +121,20 @@ impl ProductDesc {
             a_bs: (m * k) as isize,
             b_bs: (k * n) as isize,
             c_bs: (m * n) as isize,
+            a_rows: Walk::EVEN,
+            a_ks: Walk::EVEN,
+            b_ks: Walk::EVEN,
+            b_cols: Walk::EVEN,
+            a_batch: Walk::EVEN,
+            b_batch: Walk::EVEN,
             epilogue: None,
             epilogue_ctx: std::ptr::null_mut(),
         }
+    }
+
+    /// Whether A is walked: some axis of it has no single stride.
+    fn walks_a(&self) -> bool {
+        !(self.a_rows.is_even() && self.a_ks.is_even())
     }
 
     /// The same with A stored transposed, as `[k,m]`: the gradient of a weight.

@@ -89,15 +89,15 @@ impl Lanes for float64x2_t {
 }
 
 #[target_feature(enable = "neon")]
-unsafe fn tile_f32<const M: usize, const NV: usize, const FULL: bool>(tile: &Tile<f32>) {
+unsafe fn tile_f32<const M: usize, const NV: usize, const FULL: bool, const WALKED: bool>(tile: &Tile<f32>) {
     // SAFETY: this function is compiled for NEON; the caller vouches for the tile.
-    unsafe { multiply::<float32x4_t, M, NV, FULL>(tile) }
+    unsafe { multiply::<float32x4_t, M, NV, FULL, WALKED>(tile) }
 }
 
 #[target_feature(enable = "neon")]
-unsafe fn tile_f64<const M: usize, const NV: usize, const FULL: bool>(tile: &Tile<f64>) {
+unsafe fn tile_f64<const M: usize, const NV: usize, const FULL: bool, const WALKED: bool>(tile: &Tile<f64>) {
     // SAFETY: this function is compiled for NEON; the caller vouches for the tile.
-    unsafe { multiply::<float64x2_t, M, NV, FULL>(tile) }
+    unsafe { multiply::<float64x2_t, M, NV, FULL, WALKED>(tile) }
 }
 
 /// Rows of a 4x4 block, `ld` apart, become columns.
@@ -129,6 +129,7 @@ unsafe fn transpose_f64(from: *const f64, ld: isize, to: *mut f64, to_ld: usize)
 
 pub(super) static F32: Family<f32> = Family {
     lanes: 4,
+    narrow: None,
     shapes: &[
         shape!(tile_f32, 3, [1 2 3 4 5 6 7 8]),
         shape!(tile_f32, 2, [1 2 3 4 5 6 7 8]),
@@ -140,6 +141,7 @@ pub(super) static F32: Family<f32> = Family {
 
 pub(super) static F64: Family<f64> = Family {
     lanes: 2,
+    narrow: None,
     shapes: &[
         shape!(tile_f64, 3, [1 2 3 4 5 6 7 8]),
         shape!(tile_f64, 2, [1 2 3 4 5 6 7 8]),

@@ -135,22 +135,23 @@ pub fn parts(desc: &ProductDesc) -> u32 {
     Grid::of(desc).parts() as u32
 }
 
-/// Panels of B are copied: because the columns are not contiguous, or because the rows lie so far
+/// Panels of B are copied: because they are walked, because the columns are not contiguous, or because the rows lie so far
 /// apart that the lines of a panel evict one another and there are enough rows of A to pay for it.
 fn packs_b(desc: &ProductDesc) -> bool {
     let far = desc.b_rs.unsigned_abs() >= FAR_ROWS && desc.m >= MANY_ROWS;
-    desc.n > 1 && (desc.b_cs != 1 || far)
+    let walked = !(desc.b_ks.is_even() && desc.b_cols.is_even());
+    walked || desc.n > 1 && (desc.b_cs != 1 || far)
 }
 
 /// Blocks of A are copied: it is stored by columns, so far apart that their lines evict one another,
 /// and enough columns of B pay for it.
 fn packs_a<T: Element>(desc: &ProductDesc) -> bool {
     let far = desc.a_rs == 1 && desc.a_cs.unsigned_abs() * size_of::<T>() >= FAR_COLUMNS;
-    far && desc.n >= MANY_COLUMNS && desc.k >= LONG
+    far && desc.n >= MANY_COLUMNS && desc.k >= LONG && !desc.walks_a()
 }
 
 /// Sizes of the blocks that a product is worked on in, and the layout of one part's scratch: the
-/// copied panels of B, the copied block of A, the tiles of partial sums.
+/// copied panels of B, the copied block of A, the tables of its walks, the tiles of partial sums.
 pub(super) struct Blocking {
     /// The most of `k` in one pass.
     pub(super) k: usize,
@@ -162,6 +163,8 @@ pub(super) struct Blocking {
     pub(super) packed_b: usize,
     /// Elements of the block of A; 0 if it is read in place.
     pub(super) packed_a: usize,
+    /// Entries of the table of rows, and of that of `k`, of a block of a walked A; none if it is not.
+    pub(super) tables: [usize; 2],
     /// Elements of one tile of partial sums.
     pub(super) partial: usize,
     /// Tiles of partial sums.
@@ -194,20 +197,22 @@ impl Blocking {
             rows,
             packed_b: if packs_b(desc) { k * width } else { 0 },
             packed_a: if packs_a::<T>(desc) { k * a_stride(height) } else { 0 },
+            tables: if desc.walks_a() { [height, k] } else { [0, 0] },
             partial: if split { height * width } else { 0 },
             partials,
         }
     }
 
-    /// Where the three pieces of a part's scratch start, in bytes, and where they end.
-    pub(super) fn layout<T: Element>(&self) -> [usize; 4] {
-        let pieces = [self.packed_b, self.packed_a, self.partial * self.partials];
+    /// Where the four pieces of a part's scratch start, in bytes, and where they end.
+    pub(super) fn layout<T: Element>(&self) -> [usize; 5] {
+        let entries = self.tables.iter().sum::<usize>() * size_of::<isize>();
+        let pieces = [self.packed_b, self.packed_a, entries.div_ceil(size_of::<T>()), self.partial * self.partials];
         let mut end = 0;
         let ends = pieces.map(|elements| {
             end += (elements * size_of::<T>()).next_multiple_of(ALIGN);
             end
         });
-        [0, ends[0], ends[1], ends[2]]
+        [0, ends[0], ends[1], ends[2], ends[3]]
     }
 }
 

@@ -50,14 +50,14 @@ impl<T: Element, const N: usize> Lanes for Array<T, N> {
     }
 }
 
-unsafe fn tile_f32<const M: usize, const NV: usize, const FULL: bool>(tile: &Tile<f32>) {
+unsafe fn tile_f32<const M: usize, const NV: usize, const FULL: bool, const WALKED: bool>(tile: &Tile<f32>) {
     // SAFETY: the caller vouches for the tile.
-    unsafe { multiply::<Array<f32, 8>, M, NV, FULL>(tile) }
+    unsafe { multiply::<Array<f32, 8>, M, NV, FULL, WALKED>(tile) }
 }
 
-unsafe fn tile_f64<const M: usize, const NV: usize, const FULL: bool>(tile: &Tile<f64>) {
+unsafe fn tile_f64<const M: usize, const NV: usize, const FULL: bool, const WALKED: bool>(tile: &Tile<f64>) {
     // SAFETY: the caller vouches for the tile.
-    unsafe { multiply::<Array<f64, 4>, M, NV, FULL>(tile) }
+    unsafe { multiply::<Array<f64, 4>, M, NV, FULL, WALKED>(tile) }
 }
 
 /// Rows of a 4x4 block, `ld` apart, become columns.
@@ -72,6 +72,7 @@ unsafe fn transpose<T: Element>(from: *const T, ld: isize, to: *mut T, to_ld: us
 
 pub(super) static F32: Family<f32> = Family {
     lanes: 8,
+    narrow: None,
     shapes: &[shape!(tile_f32, 2, [1 2 3 4]), shape!(tile_f32, 1, [1 2 3 4])],
     transpose: transpose::<f32>,
     block: 4,
@@ -79,6 +80,7 @@ pub(super) static F32: Family<f32> = Family {
 
 pub(super) static F64: Family<f64> = Family {
     lanes: 4,
+    narrow: None,
     shapes: &[shape!(tile_f64, 2, [1 2 3 4]), shape!(tile_f64, 1, [1 2 3 4])],
     transpose: transpose::<f64>,
     block: 4,

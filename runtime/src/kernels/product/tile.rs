@@ -92,6 +92,9 @@ pub(super) struct Tile<T> {
     pub(super) a: *const T,
     pub(super) a_rs: isize,
     pub(super) a_cs: isize,
+    /// For kernels of a walked A: where each row and each `k` lies, from `a`.
+    pub(super) rows: *const isize,
+    pub(super) ks: *const isize,
     /// B at the block's first `k` and the tile's first column, with its `k` stride; columns are
     /// contiguous.
     pub(super) b: *const T,
@@ -116,6 +119,9 @@ pub(super) struct Shape<T: 'static> {
     pub(super) full: &'static [TileFn<T>],
     /// The last vector has `Tile::last` columns.
     pub(super) masked: &'static [TileFn<T>],
+    /// The same for an A that is walked.
+    pub(super) full_walked: &'static [TileFn<T>],
+    pub(super) masked_walked: &'static [TileFn<T>],
 }
 
 /// Writes a `Shape` for a kernel function generic over rows, vectors and fullness. Rows after `full`
@@ -124,21 +130,25 @@ macro_rules! shape {
     ($kernel:ident, $vectors:literal, [$($rows:literal)*] $(full [$($more:literal)*])?) => {
         $crate::kernels::product::tile::Shape {
             vectors: $vectors,
-            full: &[$($kernel::<$rows, $vectors, true>,)* $($($kernel::<$more, $vectors, true>),*)?],
-            masked: &[$($kernel::<$rows, $vectors, false>),*],
+            full: &[$($kernel::<$rows, $vectors, true, false>,)* $($($kernel::<$more, $vectors, true, false>),*)?],
+            masked: &[$($kernel::<$rows, $vectors, false, false>),*],
+            full_walked: &[$($kernel::<$rows, $vectors, true, true>,)* $($($kernel::<$more, $vectors, true, true>),*)?],
+            masked_walked: &[$($kernel::<$rows, $vectors, false, true>),*],
         }
     };
 }
 pub(super) use shape;
 
 /// Multiplies one tile of `M` rows and `NV` vectors. `FULL` promises that the last vector has all
-/// its columns.
+/// its columns; `WALKED` says that A is found by the tables of the tile, not by its strides.
 ///
 /// # Safety
 /// Every element that the tile describes must be readable (A, B, init) or writable (C), and the
 /// calling function must be compiled for the vector's instruction set.
 #[inline(always)]
-pub(super) unsafe fn multiply<V: Lanes, const M: usize, const NV: usize, const FULL: bool>(tile: &Tile<V::Elem>) {
+pub(super) unsafe fn multiply<V: Lanes, const M: usize, const NV: usize, const FULL: bool, const WALKED: bool>(
+    tile: &Tile<V::Elem>,
+) {
     // SAFETY: the caller vouches for every element of the tile. Pointers advance with wrapping
     // arithmetic, since one past the last `k` of a strided operand may lie outside its allocation;
     // such a pointer is never read.
@@ -162,21 +172,32 @@ pub(super) unsafe fn multiply<V: Lanes, const M: usize, const NV: usize, const F
                 *a = black_box(tile.a.wrapping_offset(i as isize * tile.a_rs));
             }
         }
+        let mut rows = [0; M];
+        if WALKED {
+            for (i, row) in rows.iter_mut().enumerate() {
+                *row = *tile.rows.add(i);
+            }
+        }
         let mut b = tile.b;
-        for _ in 0..tile.k {
+        for k in 0..tile.k {
             let mut columns = [V::zero(); NV];
             for (j, column) in columns.iter_mut().enumerate() {
                 let from = b.wrapping_add(j * V::LANES);
                 *column = if partial(j) { V::load_first(from, mask) } else { V::load(from) };
             }
+            let column = if WALKED { tile.a.wrapping_offset(*tile.ks.add(k)) } else { tile.a };
             for (i, row) in sum.iter_mut().enumerate() {
-                let scale = V::splat(a[i - i % 3].wrapping_offset((i % 3) as isize * tile.a_rs));
+                let scale = V::splat(if WALKED {
+                    column.wrapping_offset(rows[i])
+                } else {
+                    a[i - i % 3].wrapping_offset((i % 3) as isize * tile.a_rs)
+                });
                 for (s, column) in row.iter_mut().zip(columns) {
                     *s = s.add_product(scale, column);
                 }
             }
             for (i, a) in a.iter_mut().enumerate() {
-                if i % 3 == 0 {
+                if i % 3 == 0 && !WALKED {
                     *a = a.wrapping_offset(tile.a_cs);
                 }
             }

@@ -106,16 +106,16 @@ struct Extent {
 }
 
 impl Extent {
-    /// Of `axes` of (count, stride); empty if a count is 0.
-    fn of(axes: [(usize, isize); 3]) -> Extent {
+    /// Of `axes` of (count, stride, walk); empty if a count is 0.
+    fn of(axes: [(usize, isize, Walk); 3]) -> Extent {
         if axes.iter().any(|axis| axis.0 == 0) {
             return Extent { low: 0, high: 0 };
         }
-        let reach = axes.map(|(count, stride)| (count as isize - 1) * stride);
-        Extent {
-            low: reach.iter().filter(|r| **r < 0).sum(),
-            high: 1 + reach.iter().filter(|r| **r > 0).sum::<isize>(),
-        }
+        let reach = axes.map(|(count, stride, walk)| {
+            let places = (0..count).map(|i| walk.at(i, stride));
+            places.fold((0, 0), |(low, high), place| (low.min(place), high.max(place)))
+        });
+        Extent { low: reach.iter().map(|r| r.0).sum(), high: 1 + reach.iter().map(|r| r.1).sum::<isize>() }
     }
 
     fn len(&self) -> usize {
@@ -138,9 +138,9 @@ impl<T: Real> Case<T> {
     pub(super) fn new(desc: ProductDesc, seed: u64, special: bool) -> Self {
         let d = &desc;
         let extents = [
-            Extent::of([(d.batch, d.a_bs), (d.m, d.a_rs), (d.k, d.a_cs)]),
-            Extent::of([(d.batch, d.b_bs), (d.k, d.b_rs), (d.n, d.b_cs)]),
-            Extent::of([(d.batch, d.c_bs), (d.m, d.c_rs), (d.n, 1)]),
+            Extent::of([(d.batch, d.a_bs, d.a_batch), (d.m, d.a_rs, d.a_rows), (d.k, d.a_cs, d.a_ks)]),
+            Extent::of([(d.batch, d.b_bs, d.b_batch), (d.k, d.b_rs, d.b_ks), (d.n, d.b_cs, d.b_cols)]),
+            Extent::of([(d.batch, d.c_bs, Walk::EVEN), (d.m, d.c_rs, Walk::EVEN), (d.n, 1, Walk::EVEN)]),
         ];
         let values = |stream: u32, count: usize| {
             let value = |element: u64| {
@@ -155,7 +155,8 @@ impl<T: Real> Case<T> {
         };
         let (a, b) = (values(1, extents[0].len()), values(2, extents[1].len()));
         let mut case = Case { desc, a, b, extents, wanted: Vec::new() };
-        let results = case.indices().map(|(batch, i, j)| case.result(batch, i, j)).collect();
+        let ks: Vec<(isize, isize)> = (0..d.k).map(|k| (d.a_ks.at(k, d.a_cs), d.b_ks.at(k, d.b_rs))).collect();
+        let results = case.indices().map(|(batch, i, j)| case.result(batch, i, j, &ks)).collect();
         case.wanted = results;
         case
     }
@@ -170,14 +171,15 @@ impl<T: Real> Case<T> {
         self.extents.each_ref().map(|extent| -extent.low as usize)
     }
 
-    /// One result, by the words of `KSplit`.
-    fn result(&self, batch: usize, i: usize, j: usize) -> T {
+    /// One result, by the words of `KSplit`; `ks` is where each `k` lies in A and in B.
+    fn result(&self, batch: usize, i: usize, j: usize, ks: &[(isize, isize)]) -> T {
         let d = &self.desc;
         let [a_origin, b_origin, _] = self.origins();
         let at = |origin: usize, offset: isize| (origin as isize + offset) as usize;
-        let index = |i: usize, stride: isize| i as isize * stride;
-        let a = |k| self.a[at(a_origin, index(batch, d.a_bs) + index(i, d.a_rs) + index(k, d.a_cs))];
-        let b = |k| self.b[at(b_origin, index(batch, d.b_bs) + index(k, d.b_rs) + index(j, d.b_cs))];
+        let row = d.a_batch.at(batch, d.a_bs) + d.a_rows.at(i, d.a_rs);
+        let column = d.b_batch.at(batch, d.b_bs) + d.b_cols.at(j, d.b_cs);
+        let a = |k: usize| self.a[at(a_origin, row + ks[k].0)];
+        let b = |k: usize| self.b[at(b_origin, column + ks[k].1)];
         let chain = |block: usize| {
             let end = d.k.min((block + 1) * d.split.block);
             (block * d.split.block..end).fold(T::zero(), |sum, k| a(k).fma(b(k), sum))

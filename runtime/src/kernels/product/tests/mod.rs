@@ -156,6 +156,70 @@ fn strides_of_any_sign_and_size() {
     }
 }
 
+/// A walk over `run` elements in each of `loops`.
+fn walk(run: usize, loops: &[(usize, isize)]) -> Walk {
+    let loops: Vec<Level> = loops.iter().map(|&(size, stride)| Level { size, stride }).collect();
+    Walk::of(run, &loops).expect("few loops")
+}
+
+/// A valid 3x3 convolution of 2 images of 9x11x5 to `n` channels, its gradients by the weights and by the images, and every
+/// axis walked at once.
+fn walked(n: usize) -> [ProductDesc; 4] {
+    let forward = ProductDesc {
+        a_rs: 5,
+        a_rows: walk(9, &[(2, 9 * 11 * 5), (7, 11 * 5)]),
+        a_cs: 1,
+        a_ks: walk(15, &[(3, 11 * 5)]),
+        ..ProductDesc::row_major(2 * 7 * 9, n, 45)
+    };
+    let weights = ProductDesc {
+        a_rs: 5,
+        a_rows: walk(3, &[(5, 1), (3, 11 * 5)]),
+        a_cs: 5,
+        a_ks: walk(9, &[(2, 9 * 11 * 5), (7, 11 * 5)]),
+        ..ProductDesc::row_major(45, n, 2 * 7 * 9)
+    };
+    let images = ProductDesc {
+        b_rs: 1,
+        b_ks: walk(5, &[(3, -31), (3, -10)]),
+        b_cs: 100,
+        ..ProductDesc { b_cols: walk(2, &[(n.div_ceil(2), 203)]), ..forward }
+    };
+    let every = ProductDesc {
+        b_ks: walk(7, &[(20, 5 * n as isize)]),
+        b_cols: walk(3, &[(n.div_ceil(3), 4)]),
+        a_batch: walk(2, &[(2, -1000)]),
+        a_bs: 1,
+        b_batch: walk(1, &[(2, 5), (2, 77)]),
+        ..harness::batched(weights, 4)
+    };
+    [forward, weights, images, every]
+}
+
+#[test]
+fn walked_operands() {
+    for n in [1, 6, 8, 17, 40] {
+        for desc in walked(n) {
+            check_all(desc, n as u64, false, Order::Together);
+            check_all(desc, n as u64, true, Order::Runs);
+            let split = KSplit { block: 18, segments: 2 };
+            check_all(ProductDesc { split, ..desc }, 7, false, Order::Backwards);
+        }
+    }
+}
+
+/// Several blocks of rows, columns and `k`, and parts in any order.
+#[test]
+fn long_walks() {
+    let rows = walk(10, &[(2, 40), (7, 3)]);
+    let ks = walk(25, &[(20, 31)]);
+    let desc = ProductDesc { a_rs: 2, a_cs: 1, a_rows: rows, a_ks: ks, ..ProductDesc::row_major(140, 300, 500) };
+    assert!(parts(&desc) > 3);
+    check_all(desc, 3, false, Order::Runs);
+    let split = k_split(140, 300, 20, 25);
+    check_all(ProductDesc { split: KSplit { block: 75, ..split }, ..desc }, 3, false, Order::Backwards);
+}
+
 #[test]
 fn empty_products() {
     for (m, n, k) in [(3, 5, 0), (0, 5, 3), (3, 0, 5), (0, 0, 0)] {
@@ -172,7 +236,7 @@ fn empty_products() {
 fn nothing_past_the_operands_is_touched() {
     for sample in 0..40 {
         let [m, n, k] = [0, 1, 2].map(|i| SIZES[draw(sample, i + 9) as usize % 12]);
-        for desc in kinds(m, n, k, 0) {
+        for desc in kinds(m, n, k, 0).into_iter().chain(walked(n.min(20))) {
             let single = Case::<f32>::new(desc, sample, false);
             let double = Case::<f64>::new(desc, sample, false);
             for isa in isas() {

@@ -1,0 +1,127 @@
+//! Windows as a movement, and its adjoint: what pooling, unfolding and folding are made of.
+
+use super::infer::wrong_attrs;
+use super::movement::row_major;
+use crate::ir::array::Array;
+use crate::ir::attrs::{Attrs, ConvAxis, Window};
+use crate::ir::builder::Val;
+use crate::ir::dim::Dim;
+use crate::ir::op::{AffineMap, Arity, Domain, InferError, Lower, Meaning, OpDef, Reference, Vjp};
+use crate::ir::types::{TensorType, is_float};
+use crate::map_array;
+use ndarray::{ArrayD, Axis, IxDyn};
+
+const ANY: &[Domain] = &[Domain::Float(-4.0, 4.0)];
+const LINEAR: Reference = Reference::None("a movement is linear: its gradient is checked by differences");
+
+fn rule(attrs: &Attrs) -> &Window {
+    match attrs {
+        Attrs::Window(window) => window,
+        _ => unreachable!("inference admits no other attributes"),
+    }
+}
+
+/// How many windows there are along an axis of a constant size.
+fn windows(w: &Window, size: &Dim) -> Option<i64> {
+    let axis = ConvAxis { stride: w.stride, dilation: w.dilation, ..ConvAxis::PLAIN };
+    axis.results(size.as_constant()?, w.size as i64)
+}
+
+/// An axis becomes two: the windows and their taps.
+pub static WINDOW: OpDef = OpDef {
+    name: "window",
+    doc: "an axis as windows and their taps: element (o, k) is element o·stride + k·dilation",
+    arity: Arity::Exactly(1),
+    infer: |args, attrs| {
+        let Attrs::Window(w) = attrs else { return Err(wrong_attrs()) };
+        let Some(size) = args[0].shape.get(w.axis) else { return Err(InferError::new("no such axis")) };
+        let Some(n) = windows(w, size).filter(|_| size == &Dim::from(w.len)) else {
+            let what = format!("a window of {} does not fit into {size}", w.size);
+            return Err(InferError::axes(what, (0, w.axis), (0, w.axis)));
+        };
+        let mut shape = args[0].shape.clone();
+        shape.splice(w.axis..=w.axis, [Dim::constant(n), Dim::from(w.size)]);
+        Ok(vec![TensorType::new(args[0].dtype, shape)])
+    },
+    meaning: Meaning::Tensor(|args, attrs, types| {
+        let w = rule(attrs);
+        let shape = types[0].sizes().unwrap_or_default();
+        vec![map_array!(args[0], a => ArrayD::from_shape_fn(IxDyn(&shape), |at| {
+            let mut from: Vec<usize> = (0..shape.len()).filter(|&i| i != w.axis + 1).map(|i| at[i]).collect();
+            from[w.axis] = at[w.axis] * w.stride + at[w.axis + 1] * w.dilation;
+            a[IxDyn(&from)]
+        }))]
+    }),
+    reference: LINEAR,
+    vjp: Vjp::Rule(|n| vec![Some(n.b.add(&OVERLAP, n.attrs.clone(), &[n.ct()]))]),
+    lower: Lower::Affine(|attrs, operand, _| {
+        let w = rule(attrs);
+        let mut strides = row_major(operand);
+        let step = strides[w.axis];
+        strides[w.axis] *= w.stride as isize;
+        strides.insert(w.axis + 1, step * w.dilation as isize);
+        AffineMap { offset: 0, strides }
+    }),
+    domain: ANY,
+};
+
+/// Windows laid over each other and added.
+pub static OVERLAP: OpDef = OpDef {
+    name: "overlap",
+    doc: "windows laid over each other: each element is the sum, by ascending tap, of what windows have in its place",
+    arity: Arity::Exactly(1),
+    infer: |args, attrs| {
+        let Attrs::Window(w) = attrs else { return Err(wrong_attrs()) };
+        let (Some(n), Some(taps)) = (args[0].shape.get(w.axis), args[0].shape.get(w.axis + 1)) else {
+            return Err(InferError::new("no such axis"));
+        };
+        let fits = windows(w, &Dim::from(w.len)).is_some_and(|m| *n == Dim::constant(m));
+        if !fits || *taps != Dim::from(w.size) || !is_float(args[0].dtype) {
+            return Err(InferError::new(format!("{} is no {} elements in windows of {}", args[0], w.len, w.size)));
+        }
+        let mut shape = args[0].shape.clone();
+        shape.splice(w.axis..w.axis + 2, [Dim::from(w.len)]);
+        Ok(vec![TensorType::new(args[0].dtype, shape)])
+    },
+    meaning: Meaning::Tensor(|args, attrs, types| {
+        fn overlap<T: Copy + Default + std::ops::Add<Output = T>>(a: &ArrayD<T>, w: &Window, n: &[usize]) -> ArrayD<T> {
+            let mut out = ArrayD::from_elem(IxDyn(n), T::default());
+            for k in 0..w.size {
+                for o in 0..a.shape()[w.axis] {
+                    let part = a.index_axis(Axis(w.axis + 1), k);
+                    let mut to = out.index_axis_mut(Axis(w.axis), o * w.stride + k * w.dilation);
+                    to.zip_mut_with(&part.index_axis(Axis(w.axis), o), |sum, x| *sum = *sum + *x);
+                }
+            }
+            out
+        }
+        let (w, shape) = (rule(attrs), types[0].sizes().unwrap_or_default());
+        vec![match args[0] {
+            Array::F32(a) => Array::F32(overlap(a, w, &shape)),
+            Array::F64(a) => Array::F64(overlap(a, w, &shape)),
+            _ => unreachable!("inference admits floats only"),
+        }]
+    }),
+    reference: LINEAR,
+    vjp: Vjp::Rule(|n| vec![Some(n.b.add(&WINDOW, n.attrs.clone(), &[n.ct()]))]),
+    lower: Lower::Overlap,
+    domain: ANY,
+};
+
+impl<'b> Val<'b> {
+    /// Axis `axis`, of a constant size, as windows and their taps. Windows side by side are a reshape, whose gradient is one.
+    pub fn window(self, axis: usize, size: usize, stride: usize, dilation: usize) -> Val<'b> {
+        let shape = self.ty().shape;
+        let len = shape[axis].as_constant().map_or(0, |n| n as usize);
+        if stride == size && dilation == 1 && size <= len {
+            let whole = self.slice(axis, 0, Dim::from(len / size * size));
+            let mut apart = shape;
+            apart.splice(axis..=axis, [Dim::from(len / size), Dim::from(size)]);
+            return whole.reshape(apart);
+        }
+        self.b.add(&WINDOW, Attrs::Window(Window { axis, len, size, stride, dilation }), &[self])
+    }
+}
+
+/// The rows of this family.
+pub(super) const ROWS: &[&OpDef] = &[&WINDOW, &OVERLAP];
