@@ -54,7 +54,7 @@ pub struct Product {
     /// Working memory of the kernel, if it needs any.
     pub scratch: Option<BufferId>,
     /// Sizes and strides.
-    pub shape: ProductShape,
+    pub shape: Box<ProductShape>,
 }
 
 /// The plain numbers of a [`ProductDesc`].

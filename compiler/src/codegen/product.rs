@@ -53,7 +53,7 @@ pub(super) fn push(
     let desc = shape.desc();
     let bytes = if ty == Ty::F64 { scratch_bytes::<f64>(&desc) } else { scratch_bytes::<f32>(&desc) };
     let scratch = (bytes > 0).then(|| lowering.buffer(Home::Arena, bytes, "scratch of a product".into()));
-    lowering.push(Kernel::Product(Product { ty, a, b, c, scratch, shape }));
+    lowering.push(Kernel::Product(Product { ty, a, b, c, scratch, shape: Box::new(shape) }));
 }
 
 /// The operand with its axes in three groups.

@@ -1,6 +1,7 @@
 //! Arguments: positional and named ones find their parameters, defaults fill the rest, and what must be known now is checked.
 
 use super::Elab;
+use super::scope::Local;
 use super::value::{Bound, Value};
 use nnc_grammar::ast::{Arg, Def, Expr, ExprKind, Name, Param, TypeKind};
 use nnc_grammar::codes;
@@ -85,18 +86,18 @@ impl<'a> Elab<'a> {
             slots[index] = Some(Bound { value, span });
         }
         let mut missing: Vec<&Param> = vec![];
+        let mut earlier: Vec<(&'a Param, Bound<'a>)> = vec![];
         for (param, slot) in params.iter().zip(&mut slots) {
-            if slot.is_some() {
-                continue;
-            }
-            match &param.default {
-                Some(default) => {
-                    let value = self.default_value(callee, param, default);
+            match (&param.default, &slot) {
+                (_, Some(_)) => {}
+                (Some(default), None) => {
+                    let value = self.default_value(callee, &earlier, param, default);
                     ok &= !matches!(value, Value::Invalid);
                     *slot = Some(Bound { value, span: default.span });
                 }
-                None => missing.push(param),
+                (None, None) => missing.push(param),
             }
+            earlier.extend(slot.clone().map(|bound| (param, bound)));
         }
         if !missing.is_empty() {
             let names: Vec<String> = missing.iter().map(|p| format!("`{}`", p.name.text)).collect();
@@ -150,6 +151,11 @@ impl<'a> Elab<'a> {
         if let Some(word) = word.as_ref().filter(|w| words.iter().any(|c| c.text == **w)) {
             return Value::Text(word.clone());
         }
+        // `same | valid | sizes`: a word, or whole numbers.
+        if words.iter().any(|w| w.text == "sizes") {
+            let value = self.expr(e);
+            return self.whole_numbers(value, e.span, "the setting");
+        }
         let list: Vec<String> = words.iter().map(|w| format!("`{}`", w.text)).collect();
         let d = Diagnostic::error(codes::WRONG_TYPE, e.span, format!("one of {} is needed here", list.join(", ")));
         let d = match word {
@@ -161,9 +167,42 @@ impl<'a> Elab<'a> {
         self.fail(d)
     }
 
+    /// A whole number, or a list of them or of pairs of them.
+    fn whole_numbers(&mut self, value: Value<'a>, span: Span, what: &str) -> Value<'a> {
+        let mut ok = true;
+        let items: Vec<&Value<'a>> = match &value {
+            Value::List(items) => items
+                .iter()
+                .flat_map(|i| if let Value::List(pair) = i { pair.iter().collect() } else { vec![i] })
+                .collect(),
+            one => vec![one],
+        };
+        for item in items {
+            ok &= match item {
+                Value::Num(_) => self.int(item, span, what).is_some(),
+                Value::Invalid => false,
+                other => {
+                    self.wrong_kind(other, span, "a whole number, or a list of them,");
+                    false
+                }
+            };
+        }
+        if ok { value } else { Value::Invalid }
+    }
+
     /// A default is evaluated where the definition stands, and may use the parameters before it.
-    fn default_value(&mut self, callee: &Callee<'a>, param: &'a Param, default: &'a Expr) -> Value<'a> {
-        let frame = self.new_frame(callee.source, callee.span, None, String::new());
+    fn default_value(
+        &mut self,
+        callee: &Callee<'a>,
+        earlier: &[(&'a Param, Bound<'a>)],
+        param: &'a Param,
+        default: &'a Expr,
+    ) -> Value<'a> {
+        let mut frame = self.new_frame(callee.source, callee.span, None, String::new());
+        for (param, bound) in earlier {
+            let local = Local { value: bound.value.clone(), span: param.name.span, from: bound.span };
+            frame.locals.insert(param.name.text.clone(), local);
+        }
         self.frames.push(frame);
         let value = self.typed_argument(param, default);
         self.frames.pop();
@@ -182,6 +221,7 @@ impl<'a> Elab<'a> {
                     None => Value::Invalid,
                 };
             }
+            ("sizes", _) => return self.whole_numbers(value, span, &format!("`{}`", param.name.text)),
             ("bool", Value::Bool(_)) | ("text", Value::Text(_)) | ("axis", Value::Axes(_)) => return value,
             ("float", Value::Num(_) | Value::Size(_)) => return value,
             ("float", Value::Tensor(t)) if t.rank() == 0 => return value,
@@ -205,7 +245,8 @@ impl<'a> Elab<'a> {
             ("initializer", _) => "an initializer",
             (other, _) => {
                 let d = Diagnostic::error(codes::UNKNOWN_NAME, ty.span, format!("there is no type `{other}`"));
-                let known = ["int", "bool", "float", "rate", "axis", "layer", "fn", "initializer", "text", "index"];
+                let known =
+                    ["int", "bool", "float", "rate", "axis", "layer", "fn", "initializer", "text", "index", "sizes"];
                 let d = super::suggest::suggest(d, &element.name, known.into_iter());
                 return self.fail(d);
             }

@@ -47,6 +47,7 @@ mod train;
 mod value;
 mod walk;
 mod watch;
+mod window;
 
 use crate::ir::builder::Builder;
 use crate::ir::graph::{Graph, SiteId};

@@ -7,7 +7,7 @@ use super::reduction::Reduction;
 use super::value::{AxisSet, Value};
 use crate::ir::op::{Arity, Meaning, Op};
 use crate::ops::{self, binary, logic};
-use nnc_grammar::ast::Name;
+use nnc_grammar::ast::{Expr, ExprKind, Name};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
 use nnc_grammar::span::Span;
@@ -23,6 +23,8 @@ struct Primitive {
     over: bool,
     /// Whether `keep` may be given.
     keep: bool,
+    /// Parameters given by name only.
+    named: &'static [&'static str],
     run: Run,
 }
 
@@ -30,7 +32,7 @@ type Run = for<'a> fn(&mut Elab<'a>, &Call<'a>) -> Value<'a>;
 
 /// One whose parameters must all be given.
 const fn plain(name: &'static str, params: &'static [&'static str], run: Run) -> Primitive {
-    Primitive { name, params, least: params.len(), over: false, keep: false, run }
+    Primitive { name, params, least: params.len(), over: false, keep: false, named: &[], run }
 }
 
 /// One that works over axes.
@@ -38,9 +40,17 @@ const fn over(name: &'static str, params: &'static [&'static str], run: Run) -> 
     Primitive { over: true, ..plain(name, params, run) }
 }
 
-/// A reduction of its first parameter, which may keep the axes.
+/// How windows slide.
+const SLIDE: &[&str] = &["window", "into", "stride", "dilation", "padding", "ceil"];
+
+/// A reduction of its first parameter, which may keep the axes, or work on windows.
 const fn reduction(name: &'static str, params: &'static [&'static str], run: Run) -> Primitive {
-    Primitive { least: 1, keep: true, ..over(name, params, run) }
+    Primitive { least: 1, keep: true, named: SLIDE, ..over(name, params, run) }
+}
+
+/// A convolution.
+const fn convolution(name: &'static str, named: &'static [&'static str], run: Run) -> Primitive {
+    Primitive { named, ..plain(name, &["x", "w"], run) }
 }
 
 /// The structural ones.
@@ -52,6 +62,11 @@ const TABLE: &[Primitive] = &[
     over("argmax", &["x"], |e, c| e.argmax(c)),
     over("size", &["x"], |e, c| e.size_call(c)),
     over("dot", &["a", "b"], |e, c| e.dot(c)),
+    convolution("conv", &["stride", "padding", "dilation", "groups"], |e, c| e.conv(false, c)),
+    convolution("conv_transpose", &["stride", "padding", "output_padding", "dilation", "groups"], |e, c| {
+        e.conv(true, c)
+    }),
+    plain("upsample", &["x", "scale"], |e, c| e.upsample(c)),
     over("concat", &["parts"], |e, c| e.concat(c)),
     over("split", &["x", "parts"], |e, c| e.split(c)),
     over("reverse", &["x"], |e, c| e.reverse(c)),
@@ -96,11 +111,18 @@ pub(super) struct Call<'a> {
     pub(super) over: Option<(AxisSet, Span)>,
     /// `keep`
     pub(super) keep: bool,
+    /// Those given by name only.
+    named: Vec<(&'static str, (Value<'a>, Span))>,
     /// The whole call.
     pub(super) span: Span,
 }
 
 impl<'a> Call<'a> {
+    /// An argument given by name only.
+    pub(super) fn named(&self, name: &str) -> Option<(Value<'a>, Span)> {
+        self.named.iter().find(|n| n.0 == name).map(|n| n.1.clone())
+    }
+
     /// A positional argument that must be given: the table has checked that it is.
     pub(super) fn arg(&self, i: usize) -> (Value<'a>, Span) {
         self.args.get(i).cloned().flatten().unwrap_or((Value::Invalid, self.span))
@@ -125,7 +147,8 @@ impl<'a> Elab<'a> {
     }
 
     fn primitive_args(&mut self, spec: &'static Primitive, given: Vec<Given<'a>>, span: Span) -> Option<Call<'a>> {
-        let mut call = Call { args: spec.params.iter().map(|_| None).collect(), over: None, keep: false, span };
+        let mut call =
+            Call { args: spec.params.iter().map(|_| None).collect(), over: None, keep: false, named: vec![], span };
         let mut next = 0;
         let mut ok = true;
         let mut seen: Vec<&str> = vec![];
@@ -152,6 +175,12 @@ impl<'a> Elab<'a> {
                         ok = false;
                     }
                 },
+                (Some(label), Some(a)) if spec.named.contains(&label) => {
+                    let value = self.word_or_value(&a.value);
+                    ok &= !matches!(value, Value::Invalid);
+                    let name = spec.named.iter().find(|n| **n == label);
+                    call.named.extend(name.map(|n| (*n, (value, a.value.span))));
+                }
                 (Some(other), Some(a)) if !spec.params.contains(&other) => {
                     ok = false;
                     self.unknown_argument(spec, a.name.as_ref());
@@ -213,6 +242,16 @@ impl<'a> Elab<'a> {
         ok.then_some(call)
     }
 
+    /// A value, or one of the words that paddings have.
+    fn word_or_value(&mut self, e: &'a Expr) -> Value<'a> {
+        match &e.kind {
+            ExprKind::Name(word) if matches!(word.as_str(), "same" | "valid") && self.local(word).is_none() => {
+                Value::Text(word.clone())
+            }
+            _ => self.expr(e),
+        }
+    }
+
     fn unknown_argument(&mut self, spec: &'static Primitive, name: Option<&Name>) {
         let Some(name) = name else { return };
         let d = Diagnostic::error(
@@ -221,6 +260,7 @@ impl<'a> Elab<'a> {
             format!("`{}` has no argument `{}`", spec.name, name.text),
         );
         let known = spec.params.iter().copied().chain(spec.over.then_some("over")).chain(spec.keep.then_some("keep"));
+        let known = known.chain(spec.named.iter().copied());
         let d = super::suggest::suggest(d, name, known);
         self.report(d);
     }

@@ -75,6 +75,9 @@ impl<'a> Elab<'a> {
     /// A reduction over axes, all unless said.
     pub(super) fn reduction(&mut self, kind: Reduction, call: &Call<'a>) -> Value<'a> {
         let Some(mut t) = self.float_tensor(call.arg(0)) else { return Value::Invalid };
+        if call.named("window").or(call.named("into")).is_some() {
+            return self.over_windows(kind, &t, call).map_or(Value::Invalid, Value::Tensor);
+        }
         let (set, at) = call.over.clone().unwrap_or((AxisSet::Rest { before: 0, after: 0 }, call.span));
         let Some(places) = self.resolve(&t.axes, &set, at) else { return Value::Invalid };
         let Some(count) = places.iter().try_fold(Dim::constant(1), |n, &i| n.checked_mul(&t.axes[i].size)) else {
@@ -119,6 +122,26 @@ impl<'a> Elab<'a> {
             (reduced.value, kept.collect())
         };
         Value::Tensor(Tensor { node, axes, ..t })
+    }
+
+    /// A reduction over windows. What lies outside x changes nothing: 0 in a sum, -∞ in a maximum.
+    fn over_windows(&mut self, kind: Reduction, t: &Tensor, call: &Call<'a>) -> Option<Tensor> {
+        let handle = self.b.clone();
+        let negated = || Tensor { node: (-handle.val(t.node)).value, ..t.clone() };
+        let (windows, taps, axes) = match kind {
+            Reduction::Sum | Reduction::Mean => self.windowed(t, 0.0, call)?,
+            Reduction::Max => self.windowed(t, f64::NEG_INFINITY, call)?,
+            Reduction::Min => self.windowed(&negated(), f64::NEG_INFINITY, call)?,
+        };
+        let x = handle.val(windows.node);
+        let count: f64 = taps.iter().filter_map(|&i| x.ty().shape[i].as_constant()).map(|n| n as f64).product();
+        let node = match kind {
+            Reduction::Sum => x.sum(&taps),
+            Reduction::Mean => x.sum(&taps) / count,
+            Reduction::Max => x.first_maximum(&taps),
+            Reduction::Min => -x.first_maximum(&taps),
+        };
+        Some(Tensor { node: node.value, axes, ..windows })
     }
 
     /// Floats of whole numbers, bytes or masks.

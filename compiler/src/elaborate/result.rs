@@ -29,6 +29,19 @@ impl<'a> Elab<'a> {
         }
     }
 
+    /// The axes of `..kernel`, a list of sizes.
+    fn listed(&mut self, name: &str, at: Span) -> Option<Vec<Axis>> {
+        match self.name(name, at) {
+            Value::List(items) => {
+                items.iter().map(|n| Some(Axis::of(Size::from(self.count(n, at, "a size", 0)?)))).collect()
+            }
+            other => {
+                self.wrong_kind(&other, at, "a list with one size an axis, such as `[3, 3]`,");
+                None
+            }
+        }
+    }
+
     /// The axes that a type of a parameter or state declares.
     pub(super) fn shape_of(&mut self, ty: &'a TypeExpr) -> Option<Vec<Axis>> {
         let dims = match &ty.kind {
@@ -47,6 +60,7 @@ impl<'a> Elab<'a> {
                     let group = group.as_ref().map(|g| g.text.clone());
                     match self.frame().rests.get(&group).cloned() {
                         Some((rest, _)) => axes.extend(rest),
+                        None if group.is_some() => axes.extend(self.listed(group.as_deref().unwrap_or(""), dim.span)?),
                         None => {
                             let d =
                                 Diagnostic::error(codes::UNDETERMINED_SIZE, dim.span, "`..` stands for nothing here");

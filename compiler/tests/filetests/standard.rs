@@ -69,11 +69,25 @@ fn use_of(def: &Def) -> Use {
             Use { stage: format!("{apart} |> {} |> {joined}", call("1")), ..plain }
         }
         (DefKind::Layer, "GroupNorm") => Use { stage: call("3"), ..plain },
+        (DefKind::Layer, "Conv" | "ConvTranspose") => {
+            let stage = format!("rearrange [b, c] -> [b, 1, c] |> {} |> flatten", call("3, [1]"));
+            Use { stage, ..plain }
+        }
         (DefKind::Layer, _) => Use { stage: call(""), ..plain },
         (DefKind::Fn, "one_hot") => Use { output: "one_hot(argmax(z))".into(), ..plain },
         (DefKind::Fn, "lerp") => Use { output: call("z, z^2, 0.5"), ..plain },
         (DefKind::Fn, "direction") => Use { output: call("z, z^2, 0.5, true"), ..plain },
         (DefKind::Fn, "moments") => Use { output: "concat(moments(z, over = batch))".into(), ..plain },
+        (DefKind::Fn, "lp_pool") => Use { output: call("z |> rearrange [b, c] -> [b, c, 1], 2, [2]"), ..plain },
+        (DefKind::Fn, "global_avg_pool" | "global_max_pool") => {
+            Use { output: call("z |> rearrange [b, c] -> [b, c, 1]"), ..plain }
+        }
+        (DefKind::Fn, "max_pool" | "avg_pool") => {
+            Use { output: call("z |> rearrange [b, c] -> [b, c, 1], [2]"), ..plain }
+        }
+        (DefKind::Fn, "adaptive_avg_pool" | "adaptive_max_pool") => {
+            Use { output: call("z |> rearrange [b, c] -> [b, c, 1], [1]"), ..plain }
+        }
         (DefKind::Fn, "glu") => Use { output: "glu(concat([z, z]))".into(), ..plain },
         (DefKind::Fn, "standardize_groups") => Use { output: call("z |> rearrange [b, c] -> [b, c, 1]"), ..plain },
         (DefKind::Fn, "cosine_embedding_terms") => Use { output: call("z, z^2, z[.., 0], 0.5"), ..plain },

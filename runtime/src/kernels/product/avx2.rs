@@ -138,7 +138,6 @@ pub(super) unsafe fn transpose_f64(from: *const f64, ld: isize, to: *mut f64, to
 
 pub(super) static F32: Family<f32> = Family {
     lanes: 8,
-    narrow: None,
     shapes: &[
         shape!(tile_f32, 8, [1]),
         shape!(tile_f32, 4, [1 2]),
@@ -151,7 +150,6 @@ pub(super) static F32: Family<f32> = Family {
 
 pub(super) static F64: Family<f64> = Family {
     lanes: 4,
-    narrow: None,
     shapes: &[
         shape!(tile_f64, 8, [1]),
         shape!(tile_f64, 4, [1 2]),

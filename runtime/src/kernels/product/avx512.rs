@@ -1,11 +1,10 @@
 //! AVX-512: 14 rows by two vectors (14x32 in f32, 14x16 in f64), 28 accumulators of the 32
 //! registers; masks make the last columns free. Narrow panels use 16 rows by one vector, short
-//! ones 4 rows by four. Products of few columns are left to AVX2, which multiplies two half
-//! vectors where this multiplies one.
+//! ones 4 rows by four.
 
 use std::arch::x86_64::*;
 
-use super::avx2::{self, transpose_f32, transpose_f64};
+use super::avx2::{transpose_f32, transpose_f64};
 use super::family::Family;
 use super::tile::{Lanes, Tile, multiply, shape};
 
@@ -113,7 +112,6 @@ unsafe fn tile_f64<const M: usize, const NV: usize, const FULL: bool, const WALK
 
 pub(super) static F32: Family<f32> = Family {
     lanes: 16,
-    narrow: Some(&avx2::F32),
     shapes: &[
         shape!(tile_f32, 4, [1 2 3 4]),
         shape!(tile_f32, 2, [1 2 3 4 5 6 7 8 9 10 11 12 13] full [14]),
@@ -125,7 +123,6 @@ pub(super) static F32: Family<f32> = Family {
 
 pub(super) static F64: Family<f64> = Family {
     lanes: 8,
-    narrow: Some(&avx2::F64),
     shapes: &[
         shape!(tile_f64, 4, [1 2 3 4]),
         shape!(tile_f64, 2, [1 2 3 4 5 6 7 8 9 10 11 12 13] full [14]),

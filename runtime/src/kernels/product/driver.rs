@@ -29,7 +29,6 @@ pub(super) unsafe fn run<T: Element>(
     begin: u32,
     end: u32,
 ) {
-    let family = family.narrow.filter(|narrow| desc.n <= narrow.lanes).unwrap_or(family);
     let blocking = Blocking::of::<T>(desc);
     // A run of parts uses the slot of its first part: runs are disjoint, so their slots are, too.
     let [b_at, a_at, tables_at, partials_at, slot] = blocking.layout::<T>();

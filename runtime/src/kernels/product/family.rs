@@ -13,8 +13,6 @@ pub(super) type TransposeFn<T> = unsafe fn(from: *const T, ld: isize, to: *mut T
 pub(super) struct Family<T: 'static> {
     /// Elements in a vector.
     pub(super) lanes: usize,
-    /// Serves products whose columns fit one of its vectors.
-    pub(super) narrow: Option<&'static Family<T>>,
     pub(super) shapes: &'static [Shape<T>],
     pub(super) transpose: TransposeFn<T>,
     /// Side of the square that `transpose` handles.

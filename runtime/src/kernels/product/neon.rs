@@ -129,7 +129,6 @@ unsafe fn transpose_f64(from: *const f64, ld: isize, to: *mut f64, to_ld: usize)
 
 pub(super) static F32: Family<f32> = Family {
     lanes: 4,
-    narrow: None,
     shapes: &[
         shape!(tile_f32, 3, [1 2 3 4 5 6 7 8]),
         shape!(tile_f32, 2, [1 2 3 4 5 6 7 8]),
@@ -141,7 +140,6 @@ pub(super) static F32: Family<f32> = Family {
 
 pub(super) static F64: Family<f64> = Family {
     lanes: 2,
-    narrow: None,
     shapes: &[
         shape!(tile_f64, 3, [1 2 3 4 5 6 7 8]),
         shape!(tile_f64, 2, [1 2 3 4 5 6 7 8]),

@@ -72,7 +72,6 @@ unsafe fn transpose<T: Element>(from: *const T, ld: isize, to: *mut T, to_ld: us
 
 pub(super) static F32: Family<f32> = Family {
     lanes: 8,
-    narrow: None,
     shapes: &[shape!(tile_f32, 2, [1 2 3 4]), shape!(tile_f32, 1, [1 2 3 4])],
     transpose: transpose::<f32>,
     block: 4,
@@ -80,7 +79,6 @@ pub(super) static F32: Family<f32> = Family {
 
 pub(super) static F64: Family<f64> = Family {
     lanes: 4,
-    narrow: None,
     shapes: &[shape!(tile_f64, 2, [1 2 3 4]), shape!(tile_f64, 1, [1 2 3 4])],
     transpose: transpose::<f64>,
     block: 4,

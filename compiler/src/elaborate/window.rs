@@ -1,0 +1,410 @@
+//! Windows that slide along axes: their numbers an axis, convolutions, and reductions over windows.
+//!
+//! Features are the last axis; windows slide along the axes before it, as many as the window has sizes.
+
+use super::Elab;
+use super::axes::explain_axes;
+use super::primitives::Call;
+use super::value::{Axis, From, Tensor, Value, show_axis};
+use crate::ir::attrs::{Attrs, ConvAxis};
+use crate::ir::builder::Val;
+use crate::ir::dim::Dim;
+use crate::ir::types::DType;
+use crate::ops::conv::MOST_AXES;
+use crate::ops::movement::{CONCAT, REVERSE};
+use nnc_grammar::codes;
+use nnc_grammar::diagnostic::{Diagnostic, Role};
+use nnc_grammar::span::Span;
+
+/// What a window does along one axis, its zeros not yet counted in.
+struct Slide {
+    /// Where the axis lies in x.
+    axis: usize,
+    /// Elements of x.
+    size: usize,
+    taps: usize,
+    stride: usize,
+    dilation: usize,
+    padding: (i64, i64),
+}
+
+impl Slide {
+    fn rule(&self) -> ConvAxis {
+        let (before, after) = self.padding;
+        ConvAxis { stride: self.stride, dilation: self.dilation, spacing: 1, before, after }
+    }
+
+    /// Lets a last window that begins before the end reach beyond it.
+    fn ceil(&mut self) {
+        let before_end = self.size as i64 + self.padding.0;
+        let rest = (before_end + self.padding.1 - self.reach() as i64).max(0) as usize;
+        let last = rest.div_ceil(self.stride) * self.stride;
+        if (last as i64) < before_end {
+            self.padding.1 += (last - rest) as i64;
+        }
+    }
+
+    /// The places that a window reaches over.
+    fn reach(&self) -> usize {
+        (self.taps - 1) * self.dilation + 1
+    }
+}
+
+impl<'a> Elab<'a> {
+    /// One whole number an axis: a number serves all.
+    fn each(&mut self, given: Option<(Value<'a>, Span)>, n: usize, what: &str, least: i64) -> Option<Vec<usize>> {
+        match given {
+            None => Some(vec![1; n]),
+            Some((Value::List(items), at)) => {
+                if items.len() != n {
+                    let d = Diagnostic::error(codes::WRONG_RANK, at, format!("{what} has {}, not {n}", items.len()));
+                    self.report(d.note("a list has one number an axis; a single number serves all axes"));
+                    return None;
+                }
+                items.iter().map(|item| self.count(item, at, &format!("{what} of an axis"), least)).collect()
+            }
+            Some((value, at)) => Some(vec![self.count(&value, at, what, least)?; n]),
+        }
+    }
+
+    /// Zeros before and after each axis: `same`, `valid`, a number, or a list of numbers and `[before, after]`.
+    fn paddings(&mut self, given: Option<(Value<'a>, Span)>, slides: &mut [Slide]) -> Option<()> {
+        let Some((value, at)) = given else { return Some(()) };
+        let what = "the padding";
+        match value {
+            Value::Text(word) if word == "same" => {
+                for s in slides {
+                    let windows = s.size.div_ceil(s.stride);
+                    let total = (windows.saturating_sub(1) * s.stride + s.reach()).saturating_sub(s.size) as i64;
+                    s.padding = (total / 2, total - total / 2);
+                }
+            }
+            Value::Text(word) if word == "valid" => {}
+            Value::List(items) => {
+                if items.len() != slides.len() {
+                    let n = slides.len();
+                    let d = Diagnostic::error(codes::WRONG_RANK, at, format!("{what} has {}, not {n}", items.len()));
+                    self.report(d.note("a list has one number, or one `[before, after]`, an axis"));
+                    return None;
+                }
+                for (s, item) in slides.iter_mut().zip(items) {
+                    s.padding = match item {
+                        Value::List(pair) if pair.len() == 2 => {
+                            (self.count(&pair[0], at, what, 0)? as i64, self.count(&pair[1], at, what, 0)? as i64)
+                        }
+                        one => {
+                            let p = self.count(&one, at, what, 0)? as i64;
+                            (p, p)
+                        }
+                    };
+                }
+            }
+            value => {
+                let p = self.count(&value, at, what, 0)? as i64;
+                slides.iter_mut().for_each(|s| s.padding = (p, p));
+            }
+        }
+        Some(())
+    }
+
+    /// Windows of these taps along axes of x.
+    fn slides(&mut self, x: &Tensor, places: &[usize], taps: &[usize], call: &Call<'a>) -> Option<Vec<Slide>> {
+        let n = places.len();
+        let strides = match (call.named("stride"), call.named("window").or(call.named("into"))) {
+            // Windows of a reduction lie side by side unless said.
+            (None, Some(_)) => taps.to_vec(),
+            (stride, _) => self.each(stride, n, "the stride", 1)?,
+        };
+        let dilations = self.each(call.named("dilation"), n, "the dilation", 1)?;
+        let mut slides = vec![];
+        for i in 0..n {
+            let axis = &x.axes[places[i]];
+            let Some(size) = axis.size.as_constant() else {
+                let d = Diagnostic::error(
+                    codes::NOT_CONSTANT,
+                    call.span,
+                    "windows slide only along axes whose size is known before the program runs",
+                );
+                self.report(d.label(format!("{} is known only then", show_axis(axis))));
+                return None;
+            };
+            slides.push(Slide {
+                axis: places[i],
+                size: size as usize,
+                taps: taps[i],
+                stride: strides[i],
+                dilation: dilations[i],
+                padding: (0, 0),
+            });
+        }
+        self.paddings(call.named("padding"), &mut slides)?;
+        match call.named("ceil") {
+            None | Some((Value::Bool(false), _)) => {}
+            Some((Value::Bool(true), _)) => slides.iter_mut().for_each(Slide::ceil),
+            Some((other, at)) => {
+                self.wrong_kind(&other, at, "`true` or `false`");
+                return None;
+            }
+        }
+        Some(slides)
+    }
+
+    /// An axis after windows have slid along it: its size, with the story of it.
+    fn slid(&mut self, axis: &Axis, slide: &Slide, rule: &ConvAxis, call: Span) -> Option<Axis> {
+        let (size, taps) = (slide.size, slide.taps);
+        let (before, after) = slide.padding;
+        let around =
+            if (before, after) == (0, 0) { String::new() } else { format!(" with {before} + {after} around it") };
+        let steps = if slide.stride == 1 { String::new() } else { format!(", in steps of {}", slide.stride) };
+        match rule.results(size as i64, taps as i64) {
+            Some(n) => {
+                // Inside the library every convolution stands in the same place: the user's line tells them apart.
+                let library = self.items.is_library(call.source);
+                let span = self.user_call().filter(|_| library).unwrap_or(call);
+                let from = From { span, text: format!("{n}: windows of {taps} over {size}{around}{steps}") };
+                let name = if n == size as i64 { axis.name.clone() } else { None };
+                Some(Axis { name, from: Some(from), ..Axis::of(Dim::constant(n)) })
+            }
+            None => {
+                let d = Diagnostic::error(
+                    codes::SHAPE_MISMATCH,
+                    call,
+                    format!("a window of {taps} does not fit into {}{around}", show_axis(axis)),
+                );
+                let d = match slide.dilation {
+                    1 => d,
+                    d_ => d.note(format!("with a dilation of {d_} it reaches over {} places", slide.reach())),
+                };
+                self.report(explain_axes(d, std::iter::once(axis)));
+                None
+            }
+        }
+    }
+
+    /// `conv(x, w)`: x is `[.., s…, c]`, w is `[k…, c / groups, m]`.
+    pub(super) fn conv(&mut self, transposed: bool, call: &Call<'a>) -> Value<'a> {
+        match self.convolved(transposed, call) {
+            Some(t) => Value::Tensor(t),
+            None => Value::Invalid,
+        }
+    }
+
+    fn convolved(&mut self, transposed: bool, call: &Call<'a>) -> Option<Tensor> {
+        let (at_x, at_w) = (call.arg(0).1, call.arg(1).1);
+        let (x, w) = (self.float_tensor(call.arg(0))?, self.float_tensor(call.arg(1))?);
+        let wrong = |what: String, at: Span, t: &Tensor| {
+            Diagnostic::error(codes::WRONG_RANK, at, what).label(format!("this is {}", t.show()))
+        };
+        if !(3..=MOST_AXES + 2).contains(&w.rank()) {
+            let what = format!("weights of a convolution have 1 to {MOST_AXES} axes of the window and two of channels");
+            self.report(wrong(what, at_w, &w));
+            return None;
+        }
+        let d = w.rank() - 2;
+        if x.rank() < d + 1 {
+            let d = wrong(format!("a window of {d} axes needs as many in x, and its channels"), at_x, &x);
+            self.report(d.origin(Role::Dim, at_w, format!("the weights are {}", w.show())));
+            return None;
+        }
+        let lead = x.rank() - d - 1;
+        let groups = self.each(call.named("groups"), 1, "the number of groups", 1)?[0];
+        let (channels, filters) = (&x.axes[lead + d], &w.axes[d + 1]);
+        let divided =
+            |axis: &Axis| axis.size.as_constant().filter(|n| n % groups as i64 == 0).map(|n| n / groups as i64);
+        let (Some(c), Some(m)) = (divided(channels), divided(filters)) else {
+            let odd = if divided(channels).is_none() { channels } else { filters };
+            let what = format!("{} channels do not fall into {groups} groups", odd.size);
+            let d = Diagnostic::error(codes::NOT_WHOLE, call.span, what);
+            self.report(explain_axes(d, std::iter::once(odd)));
+            return None;
+        };
+        if w.axes[d].size != Dim::constant(c) {
+            let takes = w.axes[d].size.to_string();
+            let what = format!(
+                "x has {c} channels{}, and the weights take {takes}",
+                if groups == 1 { "" } else { " a group" }
+            );
+            let report = Diagnostic::error(codes::SHAPE_MISMATCH, call.span, what)
+                .origin(Role::Dim, at_x, format!("x is {}", x.show()))
+                .origin(Role::Dim, at_w, format!("the weights are {}", w.show()));
+            self.report(explain_axes(report, [channels, &w.axes[d]].into_iter()));
+            return None;
+        }
+        let mut taps = vec![];
+        for axis in &w.axes[..d] {
+            taps.push(self.known_size(axis, call.span)?);
+        }
+        let places: Vec<usize> = (lead..lead + d).collect();
+        let slides = self.slides(&x, &places, &taps, call)?;
+        let extra = self.each(
+            call.named("output_padding").or(Some((Value::Num(super::num::Num::int(0)), call.span))),
+            d,
+            "the output padding",
+            0,
+        )?;
+        let mut rules = vec![];
+        let mut axes = x.axes[..lead].to_vec();
+        for (slide, extra) in slides.iter().zip(extra) {
+            let rule = if transposed { spread(slide, extra, call) } else { slide.rule() };
+            axes.push(self.slid(&x.axes[slide.axis], slide, &rule, call.span)?);
+            rules.push(rule);
+        }
+        axes.push(filters.clone());
+        self.here(call.span);
+        let handle = self.b.clone();
+        let dtype = if w.dtype == DType::F64 { w.dtype } else { x.dtype };
+        let (xv, mut wv) = (handle.val(x.node).cast(dtype), handle.val(w.node).cast(dtype));
+        if transposed {
+            wv = (0..d).fold(wv, |w, i| w.b.add(&REVERSE, Attrs::Axis(i), &[w]));
+        }
+        let Some(rows) = axes[..lead].iter().try_fold(Dim::constant(1), |n, a| n.checked_mul(&a.size)) else {
+            self.report(Diagnostic::error(codes::TOO_LARGE, call.span, "the number of elements leaves 64 bits"));
+            return None;
+        };
+        let n = |n: usize| Dim::from(n);
+        let mut images = vec![rows, n(1)];
+        images.extend(slides.iter().map(|s| n(s.size)).chain([n(groups), Dim::constant(c)]));
+        let mut window = vec![n(1)];
+        window.extend(taps.iter().map(|t| n(*t)).chain([Dim::constant(c), n(groups), Dim::constant(m)]));
+        let out = xv.reshape(images).conv(wv.reshape(window), rules);
+        let node = out.reshape(axes.iter().map(|a| a.size.clone()).collect()).value;
+        Some(Tensor { node, dtype, axes, classes: None, scalar: false })
+    }
+
+    /// `upsample(x, 2)`: each element `scale` times along each axis before the last, one number an axis or one for all
+    /// between the first and the last.
+    pub(super) fn upsample(&mut self, call: &Call<'a>) -> Value<'a> {
+        let Some(t) = self.float_tensor(call.arg(0)) else { return Value::Invalid };
+        let scale = call.arg(1);
+        let n = if let Value::List(items) = &scale.0 { items.len() } else { t.rank().saturating_sub(2) };
+        if n == 0 || n >= t.rank() {
+            let what = format!("there are no {n} axes before the last to enlarge");
+            let d = Diagnostic::error(codes::WRONG_RANK, call.span, what);
+            return self.fail(d.label(format!("this is {}", t.show())));
+        }
+        let Some(scales) = self.each(Some(scale), n, "the scale", 1) else { return Value::Invalid };
+        self.here(call.span);
+        let handle = self.b.clone();
+        let (mut x, mut axes) = (handle.val(t.node), t.axes.clone());
+        for (place, scale) in (t.rank() - 1 - n..).zip(scales).filter(|s| s.1 > 1) {
+            let mut shape = x.ty().shape;
+            let Some(size) = shape[place].checked_mul(&Dim::from(scale)) else {
+                return self.fail(Diagnostic::error(codes::TOO_LARGE, call.span, "the size leaves 64 bits"));
+            };
+            let mut apart = shape.clone();
+            apart.insert(place + 1, Dim::from(scale));
+            shape[place] = size.clone();
+            let map = (0..apart.len()).filter(|&i| i != place + 1).collect();
+            x = x.broadcast(apart, map).reshape(shape);
+            let from = From { span: call.span, text: format!("{size}: {} elements {scale} times", t.axes[place].size) };
+            axes[place] = Axis { from: Some(from), ..Axis::of(size) };
+        }
+        Value::Tensor(Tensor { node: x.value, axes, ..t })
+    }
+
+    /// The size of an axis that must be known.
+    fn known_size(&mut self, axis: &Axis, at: Span) -> Option<usize> {
+        let size = axis.size.as_constant().filter(|n| *n > 0);
+        if size.is_none() {
+            let what = format!("a window cannot have {} taps", axis.size);
+            let d = Diagnostic::error(codes::OUT_OF_RANGE, at, what);
+            self.report(explain_axes(d, std::iter::once(axis)));
+        }
+        size.map(|n| n as usize)
+    }
+
+    /// The axes that windows of a reduction slide along: those named, else as many before the last as are listed.
+    fn window_axes(&mut self, t: &Tensor, window: &(Value<'a>, Span), call: &Call<'a>) -> Option<Vec<usize>> {
+        let listed = if let Value::List(items) = &window.0 { Some(items.len()) } else { None };
+        let d = match (&call.over, listed) {
+            (Some((set, at)), _) => return self.resolve(&t.axes, set, *at),
+            (None, Some(n)) if n < t.rank() => return Some((t.rank() - 1 - n..t.rank() - 1).collect()),
+            (None, Some(n)) => {
+                let what = format!("a window of {n} axes needs as many, and an axis of features");
+                Diagnostic::error(codes::WRONG_RANK, call.span, what).label(format!("this is {}", t.show()))
+            }
+            (None, None) => {
+                Diagnostic::error(codes::MISSING_ARGUMENT, window.1, "how many axes the window has is not said")
+                    .help("list a size for each, `[2, 2]`, or name the axes by `over = …`")
+            }
+        };
+        self.report(d);
+        None
+    }
+
+    /// Windows of x for a reduction with `window = …`: x with every axis split in two, the axes of the taps, and the axes
+    /// that remain when they are reduced. Outside x lies `fill`.
+    pub(super) fn windowed(
+        &mut self,
+        t: &Tensor,
+        fill: f64,
+        call: &Call<'a>,
+    ) -> Option<(Tensor, Vec<usize>, Vec<Axis>)> {
+        let window = call.named("window").or(call.named("into"))?;
+        let places = self.window_axes(t, &window, call)?;
+        let mut taps = self.each(Some(window.clone()), places.len(), "the window", 1)?;
+        if call.named("window").is_none() {
+            for (taps, &i) in taps.iter_mut().zip(&places) {
+                let Some(part) = t.axes[i].size.as_constant().filter(|n| n % *taps as i64 == 0) else {
+                    let what = format!("{} does not fall into {taps} equal windows", t.axes[i].size);
+                    let d = Diagnostic::error(codes::NOT_WHOLE, window.1, what);
+                    self.report(explain_axes(d, std::iter::once(&t.axes[i])));
+                    return None;
+                };
+                *taps = part as usize / *taps;
+            }
+        }
+        let slides = self.slides(t, &places, &taps, call)?;
+        let mut axes = t.axes.clone();
+        for slide in &slides {
+            axes[slide.axis] = self.slid(&t.axes[slide.axis], slide, &slide.rule(), call.span)?;
+        }
+        self.here(call.span);
+        let handle = self.b.clone();
+        let mut x = handle.val(t.node);
+        for slide in slides.iter().rev() {
+            x = surround(x, slide, fill).window(slide.axis, slide.taps, slide.stride, slide.dilation);
+        }
+        // The i-th of the axes, ascending, has i taps axes before it.
+        let reduced = slides.iter().enumerate().map(|(i, s)| s.axis + i + 1).collect();
+        Some((Tensor { node: x.value, ..t.clone() }, reduced, axes))
+    }
+}
+
+/// Elements of one value before and after an axis.
+fn surround<'b>(x: Val<'b>, slide: &Slide, fill: f64) -> Val<'b> {
+    let (before, after) = (slide.padding.0 as usize, slide.padding.1 as usize);
+    if fill == 0.0 || (before, after) == (0, 0) {
+        return x.pad(slide.axis, before, after);
+    }
+    let part = |n: usize| {
+        let mut shape = x.ty().shape;
+        shape[slide.axis] = Dim::from(n);
+        x.b.constant(crate::ir::attrs::Const::Float(x.ty().dtype, fill), shape)
+    };
+    let parts: Vec<Val<'b>> = [(before, part(before)), (slide.size, x), (after, part(after))]
+        .into_iter()
+        .filter_map(|(n, v)| (n > 0).then_some(v))
+        .collect();
+    x.b.add(&CONCAT, Attrs::Axis(slide.axis), &parts)
+}
+
+/// The transposed convolution along an axis: x is spaced by the stride, the taps run backwards, and what padding would have
+/// added is cut off.
+fn spread(slide: &Slide, extra: usize, call: &Call<'_>) -> ConvAxis {
+    let reach = slide.reach() as i64 - 1;
+    let (before, after) = match call.named("padding") {
+        Some((Value::Text(word), _)) if word == "same" => {
+            let total = slide.reach() as i64 - slide.stride as i64;
+            (total.max(0) / 2, total - total.max(0) / 2)
+        }
+        _ => slide.padding,
+    };
+    ConvAxis {
+        stride: 1,
+        dilation: slide.dilation,
+        spacing: slide.stride,
+        before: reach - before,
+        after: reach - after + extra as i64,
+    }
+}
