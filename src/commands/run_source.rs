@@ -42,7 +42,10 @@ fn head(run: &Running<'_>) -> String {
     for (name, number) in [("epochs", arguments.epochs), ("steps", arguments.steps)] {
         command.extend(number.map(|number| format!(" --{name} {number}")));
     }
-    command.extend(arguments.init.as_ref().map(|init| format!(" --init {}", quoted(&init.display().to_string()))));
+    if let Some(init) = &arguments.init {
+        let init = std::path::absolute(init).unwrap_or_else(|_| init.clone());
+        command.push_str(&format!(" --init {}", quoted(&init.display().to_string())));
+    }
     format!("// {}, run as: {}\n", run.loaded.name.escape_debug(), command.replace('\n', "\\n"))
 }
 

@@ -1,6 +1,7 @@
 //! The folder of a run: `last.safetensors`, `best.safetensors`, `curve.csv` and `source.nn`, each replaced atomically.
 //!
-//! Nothing in it depends on the time, the machine or the number of threads: equal runs leave equal files.
+//! Nothing in it depends on the time, the machine or the number of threads: equal runs leave equal files. Only the program
+//! names places, as the command line resolved them.
 
 use std::ffi::OsString;
 use std::fmt::Write as _;
