@@ -7,6 +7,7 @@ pub(super) mod normal;
 pub(super) mod pointwise;
 pub(super) mod products;
 mod reductions;
+mod windows;
 
 use super::call::{Call, Outputs, program_name};
 use super::case::{Case, Form};
@@ -25,23 +26,12 @@ type Gap = (&'static str, &'static str);
 
 /// Operations that have no program yet.
 const GAPS: &[Gap] = &[
-    ("nn.functional.max_pool1d", "needs: window"),
-    ("nn.functional.max_pool2d", "needs: window"),
-    ("nn.functional.max_pool3d", "needs: window"),
-    ("nn.functional.avg_pool1d", "needs: window"),
-    ("nn.functional.avg_pool2d", "needs: window"),
-    ("nn.functional.avg_pool3d", "needs: window"),
     ("nn.functional.adaptive_max_pool1d", "needs: window"),
     ("nn.functional.adaptive_max_pool2d", "needs: window"),
     ("nn.functional.adaptive_avg_pool1d", "needs: window"),
     ("nn.functional.adaptive_avg_pool2d", "needs: window"),
     ("nn.functional.unfold", "needs: window"),
     ("nn.functional.local_response_norm", "needs: window"),
-    ("nn.functional.conv1d", "needs: conv"),
-    ("nn.functional.conv2d", "needs: conv"),
-    ("nn.functional.conv3d", "needs: conv"),
-    ("nn.functional.conv_transpose1d", "needs: conv"),
-    ("nn.functional.conv_transpose2d", "needs: conv"),
     ("nn.functional.interpolate", "needs: gather"),
     ("nn.functional.upsample_nearest", "needs: gather"),
     ("nn.functional.upsample_bilinear", "needs: gather"),
@@ -71,6 +61,7 @@ fn rows() -> BTreeMap<&'static str, fn(&mut Nn, &Call<'_>) -> Outputs> {
         normal::ROWS,
         losses::ROWS,
         attention::ROWS,
+        windows::ROWS,
     ];
     families.into_iter().flatten().copied().collect()
 }
