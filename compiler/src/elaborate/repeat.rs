@@ -3,7 +3,7 @@
 
 use super::Elab;
 use super::num::Num;
-use super::value::{Instance, Value};
+use super::value::{Bound, Instance, Value};
 use nnc_grammar::ast::{Block, Expr, ExprKind, Name, Target};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
@@ -13,6 +13,24 @@ use std::rc::Rc;
 
 /// Turns beyond this many are refused: each is a copy of the body in the graph.
 const MOST: usize = 4096;
+
+/// A setting of another layer of a kind: a layer that the setting's own text makes belongs to whom it is given to, so each has
+/// one; a layer that it names is the same for both.
+fn own_layer<'a>(bound: &Bound<'a>) -> Bound<'a> {
+    let value = match &bound.value {
+        Value::Instance(inner) if bound.span.to(inner.span) == bound.span => Value::Instance(Rc::new(Instance {
+            def: inner.def,
+            settings: inner.settings.iter().map(own_layer).collect(),
+            step: RefCell::new(None),
+            named: Cell::new(false),
+            turn: String::new(),
+            path: RefCell::new(None),
+            span: inner.span,
+        })),
+        other => other.clone(),
+    };
+    Bound { value, span: bound.span }
+}
 
 impl<'a> Elab<'a> {
     /// The body for each turn; it has no value.
@@ -106,13 +124,12 @@ impl<'a> Elab<'a> {
                     ExprKind::Name(name) => self.fresh_step(name, span),
                     _ => None,
                 };
-                let turn = self.turn_suffix();
                 Value::Instance(Rc::new(Instance {
                     def: like.def,
-                    settings: like.settings.clone(),
+                    settings: like.settings.iter().map(own_layer).collect(),
                     step: RefCell::new(step),
                     named: Cell::new(true),
-                    turn,
+                    turn: self.turn_suffix(),
                     path: RefCell::new(None),
                     span,
                 }))
