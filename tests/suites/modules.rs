@@ -1,6 +1,7 @@
 //! The suite of modules: `module_db`'s samples, layers of the library where it has them in training, functions elsewhere.
 
 mod layers;
+mod recurrent;
 
 use super::call::{Call, Outputs, Reason, program_name};
 use super::case::{Case, Form};
@@ -106,13 +107,19 @@ fn one(name: &str, golden: &Golden) -> Case {
     };
     let mut nn = Nn::default();
     let empty = tensors.values().chain(outs.values()).any(|t| t.values.is_empty());
-    let name = name.to_owned();
+    // As a step of training, where parameters lie in layers; a recurrent network is the same in both modes.
+    let train = |nn, outputs| {
+        let (name, tensors, outs) = (name.to_owned(), tensors.clone(), outs.clone());
+        let (cts, grads) = (cts.clone(), grads.clone());
+        Case { name, nn, outputs: Ok(outputs), form: Form::Train, tensors, outs, cts, grads, layers: vec![] }
+    };
     if !empty && let Some((out, layer)) = layers::write(&mut nn, &module) {
-        return layers::trained(
-            Case { name, nn, outputs: Ok(vec![out]), form: Form::Train, tensors, outs, cts, grads, layers: vec![] },
-            layer,
-        );
+        return layers::trained(train(nn, vec![out]), layer);
     }
+    if !empty && let Some((outputs, layers)) = recurrent::write(&mut nn, &module) {
+        return recurrent::trained(train(nn, outputs), &layers);
+    }
+    let name = name.to_owned();
     let outputs = if empty { Err("excused: empty tensor".into()) } else { write(&mut nn, &module) };
     Case { name, nn, outputs, form: Form::Predict, tensors, outs, cts, grads, layers: vec![] }
 }
@@ -198,7 +205,8 @@ fn write(nn: &mut Nn, m: &Module<'_>) -> Outputs {
         "nn.LSTMCell" | "nn.GRUCell" => return cell(nn, m),
         "nn.MultiheadAttention" => return attention(nn, m),
         "nn.TransformerEncoderLayer" => encoder_layer(nn, m)?,
-        "nn.RNN" | "nn.LSTM" | "nn.GRU" | "nn.CTCLoss" => return Err("needs: scan".into()),
+        "nn.RNN" | "nn.LSTM" | "nn.GRU" if m.training => return Err("excused: dropout mask baked in".into()),
+        "nn.CTCLoss" => return Err("needs: ctc".into()),
         "nn.Conv1d" | "nn.Conv2d" | "nn.ConvTranspose2d" => return Err("needs: conv".into()),
         "nn.Embedding" => return Err("needs: gather".into()),
         name => return Err(format!("no row for {name}")),

@@ -57,6 +57,11 @@ predict on Rows {{
     }
 }
 
+/// A stage whose features are places of an axis with one feature.
+fn over_time(stage: &str) -> String {
+    format!("rearrange [b, n] -> [b, n, 1] |> {stage} |> rearrange [b, n, 1] -> [b, n]")
+}
+
 /// How a definition is put to use.
 fn use_of(def: &Def) -> Use {
     let name = def.name.text.as_str();
@@ -64,10 +69,12 @@ fn use_of(def: &Def) -> Use {
     let call = |arguments: &str| format!("{name}({arguments})");
     match (def.kind, name) {
         (DefKind::Layer, "Dense") => Use { stage: call("3"), ..plain },
-        (DefKind::Layer, "RNN" | "LSTM" | "GRU") => {
-            let (apart, joined) = ("rearrange [b, n] -> [b, n, 1]", "rearrange [b, n, 1] -> [b, n]");
-            Use { stage: format!("{apart} |> {} |> {joined}", call("1")), ..plain }
+        (DefKind::Layer, "RNN" | "LSTM" | "GRU") => Use { stage: over_time(&call("1")), ..plain },
+        (DefKind::Layer, "ProjectedLSTM") => Use { stage: over_time(&call("2, 1")), ..plain },
+        (DefKind::Layer, "Bidirectional") => {
+            Use { stage: over_time(&format!("{} |> Dense(1)", call("GRU(2)"))), ..plain }
         }
+        (DefKind::Layer, "Stacked") => Use { stage: call("2, Dense(3)"), ..plain },
         (DefKind::Layer, "GroupNorm") => Use { stage: call("3"), ..plain },
         (DefKind::Layer, "Conv" | "ConvTranspose") => {
             let stage = format!("rearrange [b, c] -> [b, 1, c] |> {} |> flatten", call("3, [1]"));

@@ -48,7 +48,7 @@ const GAPS: &[Gap] = &[
     ("cumsum", "needs: cumsum"),
     ("cumprod", "needs: cumsum"),
     ("prod", "needs: prod"),
-    ("nn.functional.ctc_loss", "needs: scan"),
+    ("nn.functional.ctc_loss", "needs: ctc"),
 ];
 
 /// All rows.
