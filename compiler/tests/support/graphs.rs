@@ -3,7 +3,8 @@
 
 use super::Rng;
 use super::cases::{dims, domain, ty};
-use nnc_compiler::ir::attrs::{Attrs, Const, Contract, Slot};
+use super::turns::random_loop;
+use nnc_compiler::ir::attrs::{Attrs, Const, Contract, Slot, Window};
 use nnc_compiler::ir::builder::{Builder, Val};
 use nnc_compiler::ir::dim::Dim;
 use nnc_compiler::ir::graph::{Graph, Node, NodeId, SiteId, Value};
@@ -15,7 +16,7 @@ const SIZES: [usize; 7] = [1, 2, 3, 5, 8, 17, 33];
 const SPECIAL: [f64; 12] =
     [0.0, -0.0, 1.0, -1.0, 2.0, 0.5, -4.0, 3.0, f64::INFINITY, f64::NAN, 1.401298464324817e-45, 5.877471754111438e-39];
 /// No value of a random graph has more elements.
-const MOST_ELEMENTS: usize = 1200;
+pub const MOST_ELEMENTS: usize = 1200;
 
 /// A random graph with about `n_nodes` nodes, a few outputs and updates of states.
 pub fn random_graph(rng: &mut Rng, n_nodes: usize) -> Graph {
@@ -27,6 +28,9 @@ pub fn random_graph(rng: &mut Rng, n_nodes: usize) -> Graph {
     for _ in 0..20 * n_nodes {
         if pool.len() >= n_sources + n_nodes {
             break;
+        }
+        if rng.chance(0.02) {
+            pool.extend(random_loop(rng, &b, &pool, &rows));
         }
         let op = *rng.pick(&rows);
         if let Some(value) = random_node(rng, &b, &pool, op) {
@@ -69,7 +73,7 @@ fn sources<'b>(rng: &mut Rng, b: &'b Builder, pool: &mut Vec<Val<'b>>) {
 }
 
 /// `op` on values of the pool; `None` when what was drawn does not fit.
-fn random_node<'b>(rng: &mut Rng, b: &'b Builder, pool: &[Val<'b>], op: Op) -> Option<Val<'b>> {
+pub fn random_node<'b>(rng: &mut Rng, b: &'b Builder, pool: &[Val<'b>], op: Op) -> Option<Val<'b>> {
     let first = pool[rng.below(pool.len())];
     let count = match op.arity {
         Arity::Exactly(n) => n,
@@ -159,6 +163,12 @@ fn random_attrs(rng: &mut Rng, op: Op, types: &[TensorType]) -> Option<Attrs> {
             let start = if rng.chance(0.3) { 0 } else { rng.below(size) };
             let len = if rng.chance(0.4) { size - start } else { 1 + rng.below(size - start) };
             Attrs::Slice { axis, start, len: Dim::from(len) }
+        }
+        "window" => {
+            let axis = axis(rng)?;
+            let len = t.sizes()?[axis];
+            let (size, stride, dilation) = (1 + rng.below(3), 1 + rng.below(3), 1 + rng.below(2));
+            Attrs::Window(Window { axis, len, size, stride, dilation })
         }
         "pad" => Attrs::Pad { axis: axis(rng)?, before: rng.below(3), after: rng.below(3) },
         "reverse" | "concat" | "argmax" => Attrs::Axis(axis(rng)?),

@@ -7,6 +7,7 @@ pub mod calculus;
 pub mod cases;
 pub mod graphs;
 pub mod steps;
+pub mod turns;
 
 use ndarray::{ArrayD, IxDyn};
 use nnc_compiler::interp::{self, Env};
