@@ -21,7 +21,7 @@ pub struct Pass {
 }
 
 /// What runs, in this order, again and again until nothing changes.
-pub static PIPELINE: &[Pass] = &[
+pub const PIPELINE: &[Pass] = &[
     Pass {
         name: "fold",
         contract: "what depends on constants alone and is the same everywhere is a constant",
@@ -42,7 +42,18 @@ pub static PIPELINE: &[Pass] = &[
 const MOST_ROUNDS: usize = 8;
 
 /// No pass at all.
-pub const NO_PASSES: PassOptions<'static> = PassOptions { disabled: &["fold", "simplify", "cse", "scan", "dce"] };
+pub const NO_PASSES: PassOptions<'static> = PassOptions { disabled: NAMES };
+
+/// The names of all passes.
+const NAMES: &[&str] = &{
+    let mut names = [""; PIPELINE.len()];
+    let mut i = 0;
+    while i < names.len() {
+        names[i] = PIPELINE[i].name;
+        i += 1;
+    }
+    names
+};
 
 /// How passes run.
 #[derive(Debug, Clone, Copy, Default)]

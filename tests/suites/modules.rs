@@ -12,7 +12,7 @@ use super::opinfo::losses::{cross_entropy, divergence, logits, nll};
 use super::opinfo::normal::{affine, by_group, standardize};
 use super::opinfo::pointwise::channels;
 use super::opinfo::products::linear;
-use super::tensors::{Golden, Tensor, files};
+use super::tensors::{Golden, Parts, Tensor, files, numbered};
 use super::text::{Nn, T, number};
 use nnc_runtime::dtype::DType;
 use std::collections::BTreeMap;
@@ -73,20 +73,14 @@ fn named(arg: &Arg, next: &mut usize) -> Arg {
 }
 
 fn one(name: &str, golden: &Golden) -> Case {
-    let mut tensors: BTreeMap<String, Tensor> = BTreeMap::new();
-    let (mut outs, mut cts, mut by_number) = (BTreeMap::new(), BTreeMap::new(), BTreeMap::new());
+    let (mut parts, mut by_number) = (Parts::default(), BTreeMap::new());
     for (key, tensor) in &golden.tensors {
-        let number = |prefix: &str| key.strip_prefix(prefix).and_then(|n| n.parse::<usize>().ok());
-        if let Some(k) = number("grad") {
-            by_number.insert(k, tensor.clone());
-        } else if let Some(j) = number("out") {
-            outs.insert(j, tensor.clone());
-        } else if let Some(j) = number("ct") {
-            cts.insert(j, tensor.clone());
-        } else {
-            tensors.insert(program_name(key), tensor.clone());
+        match numbered(key, "grad") {
+            Some(k) => drop(by_number.insert(k, tensor.clone())),
+            None => parts.place(key, program_name(key), tensor),
         }
     }
+    let Parts { inputs: tensors, outs, cts } = parts;
     let names = golden.meta("grads").split_whitespace().map(program_name);
     let grads: Vec<(String, Tensor)> =
         names.enumerate().filter_map(|(k, n)| Some((n, by_number.remove(&k)?))).collect();

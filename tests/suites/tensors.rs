@@ -47,6 +47,35 @@ impl Tensor {
     }
 }
 
+/// The tensors of a case but its gradients: inputs by their names in the program, results and cotangents by number.
+#[derive(Default)]
+pub(crate) struct Parts {
+    /// Inputs and parameters.
+    pub(crate) inputs: BTreeMap<String, Tensor>,
+    /// Results.
+    pub(crate) outs: BTreeMap<usize, Tensor>,
+    /// Cotangents of the results.
+    pub(crate) cts: BTreeMap<usize, Tensor>,
+}
+
+impl Parts {
+    /// Puts a tensor in its place: `role` is `out3`, `ct3`, or anything for an input, which the program calls `name`.
+    pub(crate) fn place(&mut self, role: &str, name: String, tensor: &Tensor) {
+        if let Some(j) = numbered(role, "out") {
+            self.outs.insert(j, tensor.clone());
+        } else if let Some(j) = numbered(role, "ct") {
+            self.cts.insert(j, tensor.clone());
+        } else {
+            self.inputs.insert(name, tensor.clone());
+        }
+    }
+}
+
+/// The number behind a prefix: 3 of `out3`.
+pub(crate) fn numbered(role: &str, prefix: &str) -> Option<usize> {
+    role.strip_prefix(prefix)?.parse().ok()
+}
+
 /// A file: its tensors by name, and its texts.
 #[derive(Default)]
 pub(crate) struct Golden {

@@ -88,9 +88,8 @@ pub(super) fn backward<'b>(
     let roots: Vec<Value> = carries.iter().map(|c| c.1.value).chain(yields.iter().map(|v| v.value)).collect();
     let mut kept = turn.needed(&b.graph(), &roots);
     for p in &used {
-        let factor = p.operands[1 - p.side];
-        if !kept.contains(&factor) {
-            kept.push(factor);
+        if !kept.contains(&p.factor()) {
+            kept.push(p.factor());
         }
     }
     let stack_of = turn.forward(b, scan, &kept);
@@ -106,23 +105,22 @@ pub(super) fn backward<'b>(
     let results = closed(b, &back);
 
     let (sums, stacked) = results[carried.len()..].split_at(summed.len());
-    let mut of_captured: Vec<Option<Val<'b>>> = vec![None; turn.captured.len()];
-    for (&k, sum) in summed.iter().zip(sums) {
-        of_captured[k] = Some(*sum);
-    }
+    let after: Vec<(Value, Val<'b>)> = used
+        .iter()
+        .zip(&stacked[of_elements.len()..])
+        .map(|(p, ct)| {
+            // Every factor was kept above.
+            let place = kept.iter().position(|v| *v == p.factor()).unwrap_or_default();
+            (p.operands[p.side], p.after_the_loop(b, stack_of[place], *ct))
+        })
+        .collect();
     let captured: Vec<Value> = turn.captured.iter().filter(|v| float(v)).map(|v| v.value).collect();
-    for (p, ct) in used.iter().zip(&stacked[of_elements.len()..]) {
-        let factor = p.operands[1 - p.side];
-        // Every factor was kept above.
-        let place = kept.iter().position(|v| *v == factor).unwrap_or_default();
-        let seed = (p.operands[p.side], p.after_the_loop(b, stack_of[place], *ct));
-        let got = pull(b, &[seed], &Pull { wrt: &captured, watched: &[], skipped: &|_, _| false })?;
-        for (k, value) in turn.captured.iter().enumerate() {
-            if let Some(ct) = got.get(&value.value).copied() {
-                of_captured[k] = Some(of_captured[k].map_or(ct, |sum| sum + ct));
-            }
-        }
-    }
+    let after = pull(b, &after, &Pull { wrt: &captured, watched: &[], skipped: &|_, _| false })?;
+    let of_captured = turn.captured.iter().enumerate().map(|(k, value)| {
+        let sum = summed.iter().position(|s| *s == k).map(|place| sums[place]);
+        let products = after.get(&value.value).copied();
+        sum.zip(products).map(|(x, y)| x + y).or(sum).or(products)
+    });
     let mut out: Vec<Option<Val<'b>>> = vec![None; scan.carries + scan.stacks];
     for (&i, ct) in carried.iter().zip(&results) {
         out[i] = Some(*ct);
@@ -252,6 +250,11 @@ impl<'a, 'b> Turn<'a, 'b> {
 impl Product {
     fn out(&self) -> Value {
         Value { node: self.id, port: 0 }
+    }
+
+    /// The operand that differs from turn to turn.
+    fn factor(&self) -> Value {
+        self.operands[1 - self.side]
     }
 
     /// The cotangent of the operand that is the same for all turns: the product is one of all turns, whose axis comes first

@@ -2,7 +2,7 @@
 //! where it lies. Only zeros around x ask for a copy, made once for all convolutions that want the same.
 
 use super::kernels::{Home, ProductShape};
-use super::loops::{BufferId, Place, RawLoop};
+use super::loops::{BufferId, Place};
 use super::lower::Lowering;
 use super::product;
 use crate::ir::attrs::Conv;
@@ -10,7 +10,6 @@ use crate::ir::graph::NodeId;
 use crate::ops::conv::{Phase, margins, phases, split};
 use crate::ops::movement::row_major;
 use crate::passes::fuse::access::Access;
-use crate::prog::{Lane, Prog, Ty};
 use nnc_runtime::kernels::product::Walk;
 
 /// A value in memory with zeros around it.
@@ -140,23 +139,10 @@ fn padded(
             slab[axis] = size;
             let skipped: isize = (axis + 1..sizes.len()).map(|i| around[i].0 as isize * steps[i]).sum();
             let offset = start as isize * steps[axis] + skipped;
-            zero(lowering, slab, Place { buffer, ty, offset, strides: steps.clone() });
+            lowering.zero(slab, Place { buffer, ty, offset, strides: steps.clone() });
         }
     }
     lowering.place_part(&inner, &sizes, Place { buffer, ty, offset: origin, strides: steps })?;
     lowering.padded.push(Padded { key, buffer });
     Ok((buffer, origin, strides))
-}
-
-/// Writes zeros over `shape`.
-pub(super) fn zero(lowering: &mut Lowering<'_>, shape: Vec<usize>, to: Place) {
-    let ty: Ty = to.ty;
-    lowering.emit_loop(RawLoop {
-        shape,
-        reduced: vec![],
-        ports: vec![],
-        prog: Prog::build(|p| vec![p.constant(Lane::from_bits(ty, 0))]),
-        stores: vec![(0, to)],
-        reductions: vec![],
-    });
 }

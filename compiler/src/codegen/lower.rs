@@ -289,6 +289,19 @@ impl<'g> Lowering<'g> {
         });
     }
 
+    /// Writes zeros over `shape`.
+    pub(super) fn zero(&mut self, shape: Vec<usize>, to: Place) {
+        let zero = Lane::from_bits(to.ty, 0);
+        self.emit_loop(RawLoop {
+            shape,
+            reduced: vec![],
+            ports: vec![],
+            prog: Prog::build(|p| vec![p.constant(zero)]),
+            stores: vec![(0, to)],
+            reductions: vec![],
+        });
+    }
+
     /// The operations on whole tensors.
     fn whole(&mut self, id: NodeId) -> Result<(), String> {
         let node = self.graph.node(id);
@@ -321,14 +334,7 @@ impl<'g> Lowering<'g> {
                 for (start, size) in [(0, *before), (before + len, *after)] {
                     let mut zeros = shape.to_vec();
                     zeros[*axis] = size;
-                    self.emit_loop(RawLoop {
-                        shape: zeros,
-                        reduced: vec![],
-                        ports: vec![],
-                        prog: Prog::build(|p| vec![p.constant(Lane::from_bits(ty, 0))]),
-                        stores: vec![(0, to(start as isize * step, shape, ty))],
-                        reductions: vec![],
-                    });
+                    self.zero(zeros, to(start as isize * step, shape, ty));
                 }
                 self.place_operand(node.operands[0].node, to(*before as isize * step, shape, ty))?;
             }
@@ -342,7 +348,7 @@ impl<'g> Lowering<'g> {
 
     /// Adds windows to zeros, tap by tap.
     fn overlap(&mut self, operand: NodeId, rule: &Window, to: Place, shape: &[usize]) -> Result<(), String> {
-        conv::zero(self, shape.to_vec(), to.clone());
+        self.zero(shape.to_vec(), to.clone());
         let mut windows = self.shape(operand).to_vec();
         windows.remove(rule.axis + 1);
         let mut access = self.fusion.access[operand.0 as usize].clone();

@@ -3,19 +3,17 @@
 use crate::ir::attrs::Attrs;
 use crate::ir::builder::Val;
 use crate::ir::graph::Graph;
-use crate::ir::op::Lower;
 use crate::ops::scan::RESULT;
 use crate::passes::rebuild::{Fate, rebuild};
 use std::borrow::Cow;
 
 /// The graph with a `result` for every result of a loop.
 pub(super) fn split(graph: &Graph) -> Cow<'_, Graph> {
-    let several = |lower: Lower| matches!(lower, Lower::Scan);
-    if !graph.nodes().any(|(_, node)| several(node.op.lower)) {
+    if !graph.nodes().any(|(_, node)| node.op.lower.has_results()) {
         return Cow::Borrowed(graph);
     }
     Cow::Owned(rebuild(graph, |visit| {
-        if !several(visit.node.op.lower) {
+        if !visit.node.op.lower.has_results() {
             return Fate::Keep;
         }
         let node = visit.b.add(visit.node.op, visit.node.attrs.clone(), visit.args);

@@ -95,12 +95,15 @@ impl<'a> Elab<'a> {
 
     /// `name = e`, `name: type = e`, `a, b = e`
     pub(super) fn bind_targets(&mut self, targets: &'a [Target], e: &'a Expr) {
-        let value = self.expr(e);
+        let (value, carries) = self.expr_with_carries(e);
         if let ([target], Value::Instance(instance)) = (targets, &value)
             && matches!(e.kind, ExprKind::Call { .. })
             && instance.span == e.span
         {
             self.name_instance(instance, &target.name);
+        }
+        if let ([target], ExprKind::Scan(_)) = (targets, &e.kind) {
+            self.frame().finished.insert(target.name.text.clone(), carries);
         }
         let values = match (targets, value) {
             ([_], value) => vec![value],
@@ -127,11 +130,6 @@ impl<'a> Elab<'a> {
             };
             if self.next_carry(target, &value, e.span) || self.next_var(target, &value, e.span) {
                 continue;
-            }
-            if let (ExprKind::Scan(_), [_], Some((at, carries))) = (&e.kind, targets, self.last_carries.take())
-                && at == e.span
-            {
-                self.frame().finished.insert(target.name.text.clone(), carries);
             }
             if matches!(value, Value::Invalid) {
                 self.usage.mark(target.name.span);

@@ -1,6 +1,7 @@
 //! Expressions.
 
 use super::num::Num;
+use super::scan::Carries;
 use super::value::{AxisSet, Value};
 use super::{Elab, walk};
 use nnc_grammar::ast::{BinaryOp, Block, Expr, ExprKind, Name, UnaryOp};
@@ -14,12 +15,20 @@ const DEEPEST: usize = 400;
 impl<'a> Elab<'a> {
     /// What an expression denotes.
     pub(super) fn expr(&mut self, e: &'a Expr) -> Value<'a> {
+        self.expr_with_carries(e).0
+    }
+
+    /// What an expression denotes; of a loop its last carries by name beside that.
+    pub(super) fn expr_with_carries(&mut self, e: &'a Expr) -> (Value<'a>, Carries<'a>) {
         if self.depth >= DEEPEST {
             let d = Diagnostic::error(codes::TOO_DEEP, e.span, "expressions and definitions are nested too deeply");
-            return self.fail(d.label(format!("more than {DEEPEST} expressions inside each other")));
+            return (self.fail(d.label(format!("more than {DEEPEST} expressions inside each other"))), vec![]);
         }
         self.depth += 1;
-        let value = self.expr_inside(e);
+        let value = match &e.kind {
+            ExprKind::Scan(scan) => self.scan(scan, e.span),
+            _ => (self.expr_inside(e), vec![]),
+        };
         self.depth -= 1;
         value
     }
@@ -51,10 +60,10 @@ impl<'a> Elab<'a> {
             }
             ExprKind::List(items) => Value::List(items.iter().map(|i| self.expr(i)).collect()),
             ExprKind::Tuple(items) => Value::Tuple(items.iter().map(|i| self.expr(i)).collect()),
-            ExprKind::Scan(scan) => self.scan(scan, e.span),
             ExprKind::Repeat { turns, name, body } => self.repeat(turns, name.as_ref(), body, e.span),
             ExprKind::Fresh(of) => self.fresh(of, e.span),
-            ExprKind::Invalid => Value::Invalid,
+            // Loops have been dealt with above.
+            ExprKind::Scan(_) | ExprKind::Invalid => Value::Invalid,
         }
     }
 

@@ -67,7 +67,7 @@ impl<'a> Elab<'a> {
                 if prefix.is_empty() { step } else { format!("{prefix}.{step}") }
             })
             .clone();
-        self.made.entry(path.clone()).or_insert_with(|| instance.clone());
+        self.made.insert(path.clone(), (self.graph_number, instance.clone()));
         self.instantiate(def, &instance.settings, inputs, call, path, |_| {})
     }
 

@@ -9,6 +9,8 @@ mod axes;
 mod binary;
 mod block;
 mod call;
+mod carry;
+mod convolution;
 mod data;
 mod draw;
 mod expr;
@@ -17,6 +19,7 @@ mod figures;
 mod functions;
 mod index;
 mod initial;
+mod inside;
 mod items;
 mod layer;
 mod library;
@@ -139,8 +142,8 @@ struct Elab<'a> {
     state_numbers: HashMap<String, u32>,
     /// The values of states updated or read in the graph being built.
     current: HashMap<u32, Tensor>,
-    /// Layers by path, from their first application on.
-    made: HashMap<String, Rc<value::Instance<'a>>>,
+    /// Layers by path, from their first application on, and the graph in which they were applied last.
+    made: HashMap<String, (u32, Rc<value::Instance<'a>>)>,
     inputs: Vec<Input>,
     sites: Vec<Site>,
     site_numbers: HashMap<Site, SiteId>,
@@ -153,8 +156,6 @@ struct Elab<'a> {
     data_fields: Vec<(String, String)>,
     /// The loops around the expression being evaluated.
     loops: Vec<scan::Loop<'a>>,
-    /// The last carries of the loop that was closed last, and where it is written.
-    last_carries: Option<(Span, Vec<(String, Value<'a>)>)>,
     frames: Vec<Frame<'a>>,
     scopes: u32,
     /// How deep the expression being evaluated lies in others, through all definitions.
@@ -197,7 +198,6 @@ impl<'a> Elab<'a> {
             data: vec![],
             data_fields: vec![],
             loops: vec![],
-            last_carries: None,
             frames: vec![],
             scopes: 0,
             depth: 0,

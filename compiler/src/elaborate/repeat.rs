@@ -3,34 +3,14 @@
 
 use super::Elab;
 use super::num::Num;
-use super::value::{Bound, Instance, Value};
-use nnc_grammar::ast::{Block, Expr, ExprKind, Name, Target};
+use super::value::Value;
+use nnc_grammar::ast::{Block, Expr, Name, Target};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
-use std::cell::{Cell, RefCell};
-use std::rc::Rc;
 
 /// Turns beyond this many are refused: each is a copy of the body in the graph.
 const MOST: usize = 4096;
-
-/// A setting of another layer of a kind: a layer that the setting's own text makes belongs to whom it is given to, so each has
-/// one; a layer that it names is the same for both.
-fn own_layer<'a>(bound: &Bound<'a>) -> Bound<'a> {
-    let value = match &bound.value {
-        Value::Instance(inner) if bound.span.to(inner.span) == bound.span => Value::Instance(Rc::new(Instance {
-            def: inner.def,
-            settings: inner.settings.iter().map(own_layer).collect(),
-            step: RefCell::new(None),
-            named: Cell::new(false),
-            turn: String::new(),
-            path: RefCell::new(None),
-            span: inner.span,
-        })),
-        other => other.clone(),
-    };
-    Bound { value, span: bound.span }
-}
 
 impl<'a> Elab<'a> {
     /// The body for each turn; it has no value.
@@ -116,100 +96,8 @@ impl<'a> Elab<'a> {
         }
     }
 
-    /// `fresh f`: another layer like the one given.
-    pub(super) fn fresh(&mut self, of: &'a Expr, span: Span) -> Value<'a> {
-        match self.expr(of) {
-            Value::Instance(like) => {
-                let step = match &of.kind {
-                    ExprKind::Name(name) => self.fresh_step(name, span),
-                    _ => None,
-                };
-                Value::Instance(Rc::new(Instance {
-                    def: like.def,
-                    settings: like.settings.iter().map(own_layer).collect(),
-                    step: RefCell::new(step),
-                    named: Cell::new(true),
-                    turn: self.turn_suffix(),
-                    path: RefCell::new(None),
-                    span,
-                }))
-            }
-            other => self.wrong_kind(&other, of.span, "a layer"),
-        }
-    }
-
-    /// The step of the layer that `fresh name` makes at this place: the name, later ones in the body numbered, and all of them
-    /// behind the layer itself where that is applied, too.
-    fn fresh_step(&mut self, name: &str, span: Span) -> Option<String> {
-        let def = self.frame().def?;
-        let (mut places, mut fresh, mut uses) = (vec![], 0, 0);
-        super::walk::walk_block(&def.body, &mut |seen| {
-            let super::walk::Seen::Expr(e) = seen else { return };
-            match &e.kind {
-                ExprKind::Fresh(of) if matches!(&of.kind, ExprKind::Name(n) if n == name) => {
-                    places.push(e.span);
-                    fresh += 1;
-                }
-                ExprKind::Name(n) if n == name => uses += 1,
-                _ => {}
-            }
-        });
-        // The name inside each `fresh` is a use, too.
-        let before = usize::from(uses > fresh) + places.iter().position(|p| *p == span)?;
-        Some(if before == 0 { name.to_owned() } else { format!("{name}_{}", before + 1) })
-    }
-
     /// `[2][0]` in the third turn of a loop and the first of one inside it.
     pub(super) fn turn_suffix(&mut self) -> String {
         self.frame().turns.iter().map(|i| format!("[{i}]")).collect()
-    }
-
-    /// `Encoder.trunk`, `embed.w`: a layer inside a model or a layer, or a tensor that one holds.
-    pub(super) fn inside(&mut self, base: Value<'a>, member: &Name, span: Span) -> Value<'a> {
-        let (path, what) = match &base {
-            Value::Def(def) if def.kind == nnc_grammar::ast::DefKind::Model => {
-                (Some(def.name.text.clone()), format!("the model `{}`", def.name.text))
-            }
-            Value::Instance(i) => (i.path.borrow().clone(), format!("the layer `{}`", i.def.name.text)),
-            other => return self.wrong_kind(other, span, "a data block, a layer or a model"),
-        };
-        let known = path.as_ref().map(|path| format!("{path}."));
-        if let Some(prefix) = &known {
-            let wanted = format!("{prefix}{}", member.text);
-            if let Some(instance) = self.made.get(&wanted).cloned() {
-                return Value::Instance(instance);
-            }
-            if let Some(number) = self.state_numbers.get(&wanted).copied() {
-                let axes = self.states[number as usize].ty.shape.iter().cloned().map(super::value::Axis::of).collect();
-                self.here(span);
-                return Value::Tensor(self.read_state(number, axes));
-            }
-        }
-        let inside: Vec<String> = match &known {
-            Some(prefix) => {
-                let paths = self.made.keys().chain(self.state_numbers.keys());
-                let mut own: Vec<String> = paths
-                    .filter_map(|p| p.strip_prefix(prefix.as_str()))
-                    .filter(|p| !p.contains('.'))
-                    .map(str::to_owned)
-                    .collect();
-                own.sort_unstable();
-                own
-            }
-            None => vec![],
-        };
-        let d = if inside.is_empty() {
-            Diagnostic::error(codes::UNKNOWN_NAME, span, format!("{what} has nothing inside yet"))
-                .label("parameters come into being at the first application")
-                .help("apply it before this line")
-        } else {
-            let d = Diagnostic::error(codes::UNKNOWN_NAME, member.span, format!("{what} has no `{}`", member.text));
-            let d = super::suggest::suggest(d, member, inside.iter().map(String::as_str));
-            d.note(format!(
-                "it has {}",
-                inside.iter().take(12).map(|n| format!("`{n}`")).collect::<Vec<_>>().join(", ")
-            ))
-        };
-        self.fail(d)
     }
 }

@@ -2,21 +2,24 @@
 //! it out of the graph again.
 
 use super::Elab;
-use super::axes::{Subject, explain_axes};
+use super::carry::Carry;
 use super::data::BATCH;
 use super::scope::BoundAxis;
-use super::value::{Axis, AxisName, Tensor, Value, show_axes};
+use super::value::{Axis, AxisName, Tensor, Value};
 use crate::ir::dim::Dim;
 use crate::ir::graph::Value as Node;
 use crate::ir::types::{DType, TensorType};
 use crate::ops::movement::STOP_GRADIENT;
 use crate::ops::scan::{Given, Open, close};
 use crate::program::Role as StateRole;
-use nnc_grammar::ast::{Expr, Name, Scan, Target};
+use nnc_grammar::ast::{Expr, Name, Scan};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
 use std::collections::HashMap;
+
+/// The last carries of a loop by name.
+pub(super) type Carries<'a> = Vec<(String, Value<'a>)>;
 
 /// A loop whose body is being elaborated.
 pub(super) struct Loop<'a> {
@@ -27,22 +30,13 @@ pub(super) struct Loop<'a> {
     /// The position as class numbers, by which its name is known.
     index: Node,
     /// How many frames there were where it is written.
-    depth: usize,
-    carries: Vec<Carry<'a>>,
+    pub(super) depth: usize,
+    pub(super) carries: Vec<Carry<'a>>,
     elements: Vec<Element>,
     yielded: Option<(Vec<Value<'a>>, Span)>,
     states: Vec<Held>,
     /// The values of states outside.
     outer: HashMap<u32, Tensor>,
-}
-
-/// A carried value.
-struct Carry<'a> {
-    name: &'a Name,
-    first: Node,
-    /// What stands for it in the body.
-    local: Tensor,
-    next: Option<(Tensor, Span)>,
 }
 
 /// What stands for the part of a tensor at the position.
@@ -59,10 +53,14 @@ struct Held {
 }
 
 impl<'a> Elab<'a> {
-    /// The value of a loop: what it yields, else its last carries.
-    pub(super) fn scan(&mut self, scan: &'a Scan, span: Span) -> Value<'a> {
-        let Some((turns, name)) = self.walked(scan) else { return Value::Invalid };
-        let Some(carries) = self.first_carries(scan) else { return Value::Invalid };
+    /// The value of a loop, which is what it yields, else its last carries; and these by name.
+    pub(super) fn scan(&mut self, scan: &'a Scan, span: Span) -> (Value<'a>, Carries<'a>) {
+        self.scanned(scan, span).unwrap_or((Value::Invalid, vec![]))
+    }
+
+    fn scanned(&mut self, scan: &'a Scan, span: Span) -> Option<(Value<'a>, Carries<'a>)> {
+        let (turns, name) = self.walked(scan)?;
+        let carries = self.first_carries(scan)?;
         self.here(span);
         let handle = self.b.clone();
         let position = handle.local(TensorType::scalar(DType::I64));
@@ -92,8 +90,7 @@ impl<'a> Elab<'a> {
             let d = Diagnostic::error(codes::MISPLACED, at, "the value of a turn goes nowhere");
             self.report(d.help("write `yield` before it to have it from every turn"));
         }
-        let value = self.leave_loop(scan, ended, &name, span);
-        if sound { value } else { Value::Invalid }
+        self.leave_loop(scan, ended, &name, span).filter(|_| sound)
     }
 
     /// The axis that a loop walks.
@@ -126,61 +123,6 @@ impl<'a> Elab<'a> {
                     None
                 }
             },
-        }
-    }
-
-    /// The carries with their first values.
-    fn first_carries(&mut self, scan: &'a Scan) -> Option<Vec<Carry<'a>>> {
-        let values: Vec<Value<'a>> = scan.carries.iter().map(|(_, first)| self.expr(first)).collect();
-        let mut carries: Vec<Carry<'a>> = vec![];
-        let mut sound = true;
-        for ((target, e), value) in scan.carries.iter().zip(values) {
-            if let Some(first) = carries.iter().find(|c| c.name.text == target.name.text) {
-                let d = Diagnostic::error(
-                    codes::DUPLICATE_NAME,
-                    target.name.span,
-                    format!("`{}` is carried twice", target.name.text),
-                );
-                let d = d.origin(Role::Previous, first.name.span, "first carried here");
-                self.report(d);
-                sound = false;
-                continue;
-            }
-            match self.first_carry(target, e, value) {
-                Some(first) => {
-                    let handle = self.b.clone();
-                    let local = handle.local(first.ty()).value;
-                    let (first, local) = (first.node, Tensor { node: local, ..first });
-                    carries.push(Carry { name: &target.name, first, local, next: None });
-                }
-                None => sound = false,
-            }
-        }
-        sound.then_some(carries)
-    }
-
-    fn first_carry(&mut self, target: &'a Target, e: &'a Expr, value: Value<'a>) -> Option<Tensor> {
-        let what = format!("`{}`", target.name.text);
-        match (&target.ty, value) {
-            (_, Value::Invalid) => None,
-            (Some(ty), Value::Tensor(t)) if !t.scalar => {
-                match self.bind_type(ty, Value::Tensor(t), Subject::value(&what, e.span))? {
-                    Value::Tensor(t) => Some(t),
-                    _ => None,
-                }
-            }
-            (Some(ty), value) => {
-                let axes = self.shape_of(ty)?;
-                self.fill(&value, e.span, &axes, self.float)
-            }
-            (None, Value::Tensor(t)) if !t.scalar => Some(t),
-            (None, value @ (Value::Num(_) | Value::Tensor(_) | Value::Size(_))) => {
-                self.fill(&value, e.span, &[], self.float)
-            }
-            (None, other) => {
-                self.wrong_kind(&other, e.span, "a first value");
-                None
-            }
         }
     }
 
@@ -230,69 +172,6 @@ impl<'a> Elab<'a> {
         Some(local)
     }
 
-    /// The loop in whose body `name` is carried, if that is the innermost one and the text is its own.
-    fn carry(&mut self, name: &str) -> Option<&mut Carry<'a>> {
-        let depth = self.frames.len();
-        let open = self.loops.last_mut().filter(|l| l.depth == depth)?;
-        open.carries.iter_mut().find(|c| c.name.text == name)
-    }
-
-    /// `h = e` of a carried name: its next value. Whether it is one.
-    pub(super) fn next_carry(&mut self, target: &'a Target, value: &Value<'a>, at: Span) -> bool {
-        let name = &target.name;
-        let Some((declared, local, before)) =
-            self.carry(&name.text).map(|c| (c.name.span, c.local.clone(), c.next.as_ref().map(|n| n.1)))
-        else {
-            return false;
-        };
-        if let Some(before) = before {
-            let d =
-                Diagnostic::error(codes::DUPLICATE_NAME, name.span, format!("`{}` changes twice in a turn", name.text));
-            self.report(d.origin(Role::Previous, before, "it changes here"));
-            return true;
-        }
-        let next = match value {
-            Value::Invalid => None,
-            Value::Tensor(t) if !t.scalar && !self.same_type(t, &local) => {
-                let headline = format!("`{}` begins as {} and becomes {}", name.text, shown(&local), shown(t));
-                let d =
-                    Diagnostic::error(codes::SHAPE_MISMATCH, at, headline).label("this is its value for the next turn");
-                let d = d.origin(Role::Declaration, declared, "it is declared here");
-                let d = explain_axes(d, t.axes.iter().chain(&local.axes));
-                self.report(d.note("a carried value keeps its type from turn to turn"));
-                None
-            }
-            Value::Tensor(t) if !local.dtype.is_float() => Some(t.clone()),
-            value => self.fill(value, at, &local.axes, local.dtype),
-        };
-        let value = match next {
-            Some(next) => {
-                let next = Tensor { axes: local.axes.clone(), classes: local.classes.clone(), ..next };
-                if let Some(carry) = self.carry(&name.text) {
-                    carry.next = Some((next.clone(), at));
-                }
-                Value::Tensor(next)
-            }
-            None => {
-                if let Some(carry) = self.carry(&name.text) {
-                    carry.next = Some((local, at));
-                }
-                Value::Invalid
-            }
-        };
-        if let Some(known) = self.frame().locals.get_mut(&name.text) {
-            known.value = value;
-        }
-        true
-    }
-
-    fn same_type(&self, a: &Tensor, b: &Tensor) -> bool {
-        let sizes = |t: &Tensor| t.axes.iter().map(|x| x.size.clone()).collect::<Vec<_>>();
-        let stretched = a.axes.iter().any(|x| x.stretch);
-        let kind = a.dtype.is_float() && b.dtype.is_float() || (a.dtype == b.dtype && a.classes == b.classes);
-        kind && (stretched || sizes(a) == sizes(b))
-    }
-
     /// `yield e`
     pub(super) fn yielded(&mut self, e: &'a Expr, span: Span) {
         let values = match self.expr(e) {
@@ -339,8 +218,14 @@ impl<'a> Elab<'a> {
         Some(local)
     }
 
-    /// Closes the loop and gives its value.
-    fn leave_loop(&mut self, scan: &'a Scan, ended: Loop<'a>, axis: &AxisName, span: Span) -> Value<'a> {
+    /// Closes the loop and gives its value and its last carries.
+    fn leave_loop(
+        &mut self,
+        scan: &'a Scan,
+        ended: Loop<'a>,
+        axis: &AxisName,
+        span: Span,
+    ) -> Option<(Value<'a>, Carries<'a>)> {
         let Loop { position, turns, carries, elements, yielded, states, outer, .. } = ended;
         let inside = std::mem::replace(&mut self.current, outer);
         for (number, tensor) in &inside {
@@ -353,7 +238,7 @@ impl<'a> Elab<'a> {
                 Diagnostic::warning(codes::UNUSED, carry.name.span, format!("no turn changes `{}`", carry.name.text));
             self.report(d.label("it is carried, and stays what it is").help("bind it before the loop"));
         }
-        let Some(yields) = self.stackable(yielded) else { return Value::Invalid };
+        let yields = self.stackable(yielded)?;
         self.here(span);
         let handle = self.b.clone();
         let held: Vec<(Node, Node)> = states
@@ -386,7 +271,10 @@ impl<'a> Elab<'a> {
         };
         let results: Vec<Node> = match close(&handle, &open) {
             Ok(results) => results.into_iter().map(|v| v.value).collect(),
-            Err(e) => return self.fail(Diagnostic::error(codes::SHAPE_MISMATCH, span, e.what)),
+            Err(e) => {
+                self.report(Diagnostic::error(codes::SHAPE_MISMATCH, span, e.what));
+                return None;
+            }
         };
         let (last, rest) = results.split_at(carries.len());
         let (new_states, stacked) = rest.split_at(states.len());
@@ -395,7 +283,7 @@ impl<'a> Elab<'a> {
                 self.state_after_loop(s.number, *new);
             }
         }
-        let last: Vec<(String, Value<'a>)> = carries
+        let last: Carries<'a> = carries
             .iter()
             .zip(last)
             .map(|(c, node)| (c.name.text.clone(), Value::Tensor(Tensor { node: *node, ..c.local.clone() })))
@@ -405,11 +293,11 @@ impl<'a> Elab<'a> {
         } else {
             yields.iter().zip(stacked).map(|(t, node)| self.stacked(t, *node, &turns, axis)).collect()
         };
-        self.last_carries = Some((span, last));
-        match <[Value<'a>; 1]>::try_from(values) {
+        let value = match <[Value<'a>; 1]>::try_from(values) {
             Ok([one]) => one,
             Err(values) => Value::Tuple(values),
-        }
+        };
+        Some((value, last))
     }
 
     /// What turns yield, as tensors of the graph.
@@ -472,13 +360,5 @@ impl<'a> Elab<'a> {
                 local.value = Value::Tensor(Tensor { axes: old.axes.clone(), ..tensor.clone() });
             }
         }
-    }
-}
-
-fn shown(t: &Tensor) -> String {
-    match (&t.classes, t.dtype) {
-        (Some(n), _) => format!("index({n}){}", show_axes(&t.axes)),
-        (None, DType::Bool) => format!("bool{}", show_axes(&t.axes)),
-        _ => show_axes(&t.axes),
     }
 }

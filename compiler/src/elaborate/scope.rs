@@ -69,7 +69,7 @@ pub(super) struct Frame<'a> {
     /// Names declared by `var`, and how many loops there were around.
     pub(super) vars: HashMap<String, usize>,
     /// The last carries of the loops that names are bound to.
-    pub(super) finished: HashMap<String, Vec<(String, Value<'a>)>>,
+    pub(super) finished: HashMap<String, super::scan::Carries<'a>>,
 }
 
 /// Which declared names have been used, over all instances of a definition.

@@ -185,6 +185,13 @@ pub enum Lower {
     Result,
 }
 
+impl Lower {
+    /// Whether the node's results are values of their own, each made by [`Lower::Result`], so that code names values by nodes.
+    pub fn has_results(self) -> bool {
+        matches!(self, Lower::Scan)
+    }
+}
+
 /// The element of the operand at `offset + Σ strides[d]·index[d]`, index running over the result.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct AffineMap {

@@ -40,11 +40,9 @@ impl Scan {
         TensorType::new(element.dtype, shape.collect())
     }
 
-    /// The positions in the order of the turns, once the number of turns is known.
-    pub fn positions(&self) -> impl Iterator<Item = usize> + use<> {
-        let n = self.turns.as_constant().and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
-        let reversed = self.reversed;
-        (0..n).map(move |turn| if reversed { n - 1 - turn } else { turn })
+    /// How many turns, once that is a number.
+    pub fn count(&self) -> Option<usize> {
+        usize::try_from(self.turns.as_constant()?).ok()
     }
 }
 

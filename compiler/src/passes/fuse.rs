@@ -89,7 +89,7 @@ pub fn fuse(graph: &Graph, join: bool) -> Result<Fusion, String> {
     for (id, node) in graph.nodes() {
         let Some(ty) = node.types.first() else { return Err(format!("%{} has no result", id.0)) };
         shapes.push(ty.sizes().ok_or_else(|| format!("%{} : {ty} has a free size", id.0))?);
-        let several = |v: &Value| matches!(graph.node(v.node).op.lower, Lower::Scan);
+        let several = |v: &Value| graph.node(v.node).op.lower.has_results();
         if !matches!(node.op.lower, Lower::Result) && node.operands.iter().any(several) {
             return Err(format!("%{} reads one of several results", id.0));
         }

@@ -15,7 +15,7 @@ use std::collections::{HashMap, HashSet};
 pub fn scan(graph: &Graph) -> Graph {
     let loops: Vec<(NodeId, &Node)> = graph.nodes().filter(|(_, n)| matches!(n.attrs, Attrs::Scan(_))).collect();
     if loops.is_empty() {
-        return rebuild(graph, |_| Fate::Keep);
+        return graph.clone();
     }
     let used = used(graph);
     // Each loop with those after it that do the same from the same operands.

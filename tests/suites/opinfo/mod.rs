@@ -13,7 +13,7 @@ use super::call::{Call, Outputs, program_name};
 use super::case::{Case, Form};
 use super::literal::{Arg, parse};
 use super::measure::Tally;
-use super::tensors::{Golden, Tensor};
+use super::tensors::{Golden, Parts};
 use super::text::Nn;
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -88,22 +88,15 @@ fn one(case: &Arg, golden: &Golden, rows: &BTreeMap<&'static str, fn(&mut Nn, &C
     let text = |key: &str| case.get(key).and_then(Arg::text).unwrap_or_default();
     let (op, id) = (text("op"), text("id"));
     let own = format!("{id}.");
-    let mut tensors: BTreeMap<String, Tensor> = BTreeMap::new();
-    let mut grads: Vec<(String, Tensor)> = vec![];
-    let (mut outs, mut cts) = (BTreeMap::new(), BTreeMap::new());
+    let (mut parts, mut grads) = (Parts::default(), vec![]);
     for (key, tensor) in &golden.tensors {
-        let Some(rest) = key.strip_prefix(&own) else { continue };
-        let number = |prefix: &str| rest.strip_prefix(prefix).and_then(|n| n.parse::<usize>().ok());
-        if let Some(of) = key.strip_suffix(".grad") {
-            grads.push((program_name(of), tensor.clone()));
-        } else if let Some(j) = number("out") {
-            outs.insert(j, tensor.clone());
-        } else if let Some(j) = number("ct") {
-            cts.insert(j, tensor.clone());
-        } else {
-            tensors.insert(program_name(key), tensor.clone());
+        let Some(role) = key.strip_prefix(&own) else { continue };
+        match key.strip_suffix(".grad") {
+            Some(of) => grads.push((program_name(of), tensor.clone())),
+            None => parts.place(role, program_name(key), tensor),
         }
     }
+    let Parts { inputs: tensors, outs, cts } = parts;
     let mut args = vec![case.get("input").cloned().unwrap_or(Arg::None)];
     args.extend(case.get("args").map_or(&[][..], Arg::items).iter().cloned());
     let call = Call {

@@ -376,7 +376,7 @@ impl Grouping<'_> {
         for g in 0..self.fusion.groups.len() {
             for &id in &self.fusion.groups[g].nodes {
                 let whole = matches!(self.class(id), Class::Reduce | Class::Whole);
-                if whole && !matches!(self.graph.node(id).op.lower, Lower::Scan) {
+                if whole && !self.graph.node(id).op.lower.has_results() {
                     stored[id.0 as usize] = true;
                 }
                 for leaf in self.fusion.leaves_of(self.graph, id) {
