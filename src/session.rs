@@ -12,12 +12,12 @@ use nnc_grammar::diagnostic::Diagnostic;
 use nnc_grammar::span::Span;
 use nnc_runtime::buffer::Buffer;
 use nnc_runtime::data::split::{Choice, Holdout, Split, Test, split};
-use nnc_runtime::data::{DataError, Source};
+use nnc_runtime::data::{DataError, Source, Wanted};
 use nnc_runtime::dtype::byte_count;
 use nnc_runtime::kernels::philox::permutation;
 use nnc_runtime::kernels::pool::Pool;
-use nnc_runtime::step::StepIo;
-use nnc_runtime::train::{FigureSpec, Gather, InputSpec, Order, Part, Role, StateSpec, Steps, Watch};
+use nnc_runtime::step::{Step, StepIo};
+use nnc_runtime::train::{FigureSpec, Gather, InputSpec, Order, PaddedAxis, Part, Role, StateSpec, Steps, Watch};
 
 use crate::compile::{self, Engine};
 use crate::console::{Console, Failed};
@@ -74,8 +74,8 @@ pub(crate) fn inputs(program: &Program, graphs: &[&Graph]) -> (Vec<InputSpec>, V
     };
     let spec = |(number, input): (usize, &program::Input)| {
         let classes = input.classes.map(|classes| u32::try_from(classes).unwrap_or(u32::MAX));
-        let (column, row_shape) = (input.column.clone(), input.row_shape.clone());
-        (InputSpec { number, column, dtype: input.dtype, row_shape, classes }, input.span)
+        let (wanted, row_shape) = (input.wanted(), input.row_shape.clone());
+        (InputSpec { number, wanted, dtype: input.dtype, row_shape, classes, fill: input.fill }, input.span)
     };
     program.inputs.iter().enumerate().filter(|(number, _)| read(*number)).map(spec).unzip()
 }
@@ -117,10 +117,10 @@ pub(crate) fn read_source(
     inputs: &[InputSpec],
 ) -> impl FnOnce() -> Result<Source, DataError> + Send + use<> {
     let request = loaded.request(&data.source);
-    let mut columns: Vec<String> = inputs.iter().map(|input| input.column.clone()).collect();
-    columns.sort_unstable();
-    columns.dedup();
-    move || request.load(&columns.iter().map(String::as_str).collect::<Vec<_>>())
+    let mut wanted: Vec<Wanted> = inputs.iter().map(|input| input.wanted.clone()).collect();
+    wanted.sort_by_key(Wanted::name);
+    wanted.dedup();
+    move || request.load(&wanted)
 }
 
 /// Reports an error in the data at the place that asks for it.
@@ -146,8 +146,9 @@ pub(crate) fn initial_states(
         states.push(Buffer::zeroed(bytes));
     }
     let program = &loaded.program;
-    let step = compile::step(program, &program.initialise, 1, engine);
-    let mut step = step.map_err(|error| compile::refuse(loaded, console, 1, &error))?;
+    let sizes = program.largest(1);
+    let step = compile::step(program, &program.initialise, &sizes, engine);
+    let mut step = step.map_err(|error| compile::refuse(loaded, console, &sizes, &error))?;
     let inputs: Vec<Buffer> = program.inputs.iter().map(|_| Buffer::zeroed(0)).collect();
     let mut io =
         StepIo { states: &mut states, inputs: &inputs, seed: seed.cast_signed(), step: 0, pool, threads_always: false };
@@ -156,47 +157,48 @@ pub(crate) fn initial_states(
     Ok(states)
 }
 
-/// Steps of a graph for these batch sizes.
-pub(crate) fn steps(
-    loaded: &Loaded,
-    graph: &Graph,
-    sizes: impl IntoIterator<Item = usize>,
-    engine: Engine,
-    console: &Console,
-) -> Result<Steps, Failed> {
-    made(&loaded.program, graph, sizes, engine).map_err(|(rows, error)| compile::refuse(loaded, console, rows, &error))
+/// Steps of a graph, made when a batch needs them.
+pub(crate) fn steps<'a>(program: &'a Program, graph: &'a Graph, engine: Engine) -> Steps<'a> {
+    Steps::new(Box::new(move |sizes| Ok(compile::step(program, graph, sizes, engine)?)))
 }
 
-/// Train steps and evaluation steps for their batch sizes, made at the same time.
-pub(crate) fn both_steps(
-    loaded: &Loaded,
-    plan: &TrainPlan,
+/// Train steps and evaluation steps. Those for batches of so many rows, as long as rows may be, are made at once, the two kinds
+/// at the same time.
+pub(crate) fn both_steps<'a>(
+    loaded: &'a Loaded,
+    plan: &'a TrainPlan,
     (train, evaluate): (BTreeSet<usize>, BTreeSet<usize>),
     engine: Engine,
     console: &Console,
-) -> Result<(Steps, Steps), Failed> {
+) -> Result<(Steps<'a>, Steps<'a>), Failed> {
     let program = &loaded.program;
+    let made = |graph: &Graph, rows: BTreeSet<usize>| {
+        let step = |rows| {
+            let sizes = program.largest(rows);
+            match compile::step(program, graph, &sizes, engine) {
+                Ok(step) => Ok((sizes, step)),
+                Err(error) => Err((sizes, error)),
+            }
+        };
+        rows.into_iter().map(step).collect::<Result<Vec<_>, (Vec<usize>, CompileError)>>()
+    };
     let (train, evaluate) = std::thread::scope(|scope| {
-        let evaluate = scope.spawn(|| made(program, &plan.evaluate, evaluate, engine));
-        (made(program, &plan.step, train, engine), evaluate.join())
+        let evaluate = scope.spawn(|| made(&plan.evaluate, evaluate));
+        (made(&plan.step, train), evaluate.join())
     });
     let evaluate = evaluate.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    let refused = |(rows, error): (usize, CompileError)| compile::refuse(loaded, console, rows, &error);
-    Ok((train.map_err(refused)?, evaluate.map_err(refused)?))
+    let refused = |(sizes, error): (Vec<usize>, CompileError)| compile::refuse(loaded, console, &sizes, &error);
+    let begun = |graph, made: Vec<(Vec<usize>, Box<dyn Step>)>| {
+        let mut steps = steps(program, graph, engine);
+        made.into_iter().for_each(|(sizes, step)| steps.insert(sizes, step));
+        steps
+    };
+    Ok((begun(&plan.step, train.map_err(refused)?), begun(&plan.evaluate, evaluate.map_err(refused)?)))
 }
 
-/// Steps for these batch sizes, or the size that there is none for.
-fn made(
-    program: &Program,
-    graph: &Graph,
-    sizes: impl IntoIterator<Item = usize>,
-    engine: Engine,
-) -> Result<Steps, (usize, CompileError)> {
-    let mut steps = Steps::new();
-    for rows in sizes {
-        steps.insert(rows, compile::step(program, graph, rows, engine).map_err(|error| (rows, error))?);
-    }
-    Ok(steps)
+/// The padded axes of the program.
+pub(crate) fn axes(program: &Program) -> Vec<PaddedAxis> {
+    program.padded.iter().map(|(_, axis)| axis.clone()).collect()
 }
 
 /// The pool of threads.

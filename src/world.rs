@@ -3,13 +3,18 @@
 use std::cell::RefCell;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use nnc_compiler::program::SourceSpec;
 use nnc_compiler::world::World;
-use nnc_runtime::data::{DataError, Format, Request, Schema};
+use nnc_runtime::data::tokens::Tokens;
+use nnc_runtime::data::{DataError, Encoding, Format, Request, Schema};
 
-/// What a source holds, by its format and path.
-type Known = (Format, PathBuf, Result<Schema, DataError>);
+/// What a source holds.
+type Known = (Request, Result<Schema, DataError>);
+
+/// How the text of one of its columns becomes class numbers.
+type Cut = (Request, String, Tokens, Result<Arc<Encoding>, DataError>);
 
 /// The disk. Paths are relative to the file that names them; those set from the shell, to the current folder.
 pub(crate) struct Disk {
@@ -17,19 +22,24 @@ pub(crate) struct Disk {
     set: Vec<String>,
     /// What was read, since the same source is asked for more than once.
     schemas: RefCell<Vec<Known>>,
+    encodings: RefCell<Vec<Cut>>,
 }
 
 impl Disk {
     /// The disk as seen with these options set from the shell.
     pub(crate) fn new(set: &[(String, String)]) -> Disk {
         let unquoted = |value: &String| value.trim_matches('"').to_owned();
-        Disk { set: set.iter().map(|(_, value)| unquoted(value)).collect(), schemas: RefCell::default() }
+        Disk {
+            set: set.iter().map(|(_, value)| unquoted(value)).collect(),
+            schemas: RefCell::default(),
+            encodings: RefCell::default(),
+        }
     }
 
     /// The files of a source that the program `from` names.
     pub(crate) fn request(&self, from: &str, spec: &SourceSpec) -> Request {
         let path = if self.set.contains(&spec.path) { PathBuf::from(&spec.path) } else { beside(from, &spec.path) };
-        Request { format: spec.format, path, hint: Some(hint(spec.format).to_owned()) }
+        Request { format: spec.format, path, windows: spec.windows, hint: Some(hint(spec.format).to_owned()) }
     }
 }
 
@@ -42,13 +52,29 @@ impl World for Disk {
 
     fn schema(&self, from: &str, spec: &SourceSpec) -> Result<Schema, DataError> {
         let request = self.request(from, spec);
-        let known = |(format, path, _): &&Known| *format == request.format && *path == request.path;
-        if let Some((_, _, schema)) = self.schemas.borrow().iter().find(known) {
+        if let Some((_, schema)) = self.schemas.borrow().iter().find(|(known, _)| *known == request) {
             return schema.clone();
         }
         let schema = request.schema();
-        self.schemas.borrow_mut().push((request.format, request.path, schema.clone()));
+        self.schemas.borrow_mut().push((request, schema.clone()));
         schema
+    }
+
+    fn encoding(
+        &self,
+        from: &str,
+        spec: &SourceSpec,
+        column: &str,
+        tokens: &Tokens,
+    ) -> Result<Arc<Encoding>, DataError> {
+        let request = self.request(from, spec);
+        let same = |(known, name, cut, _): &&Cut| *known == request && name == column && cut == tokens;
+        if let Some((.., encoding)) = self.encodings.borrow().iter().find(same) {
+            return encoding.clone();
+        }
+        let encoding = request.encoding(column, tokens).map(Arc::new);
+        self.encodings.borrow_mut().push((request, column.to_owned(), tokens.clone(), encoding.clone()));
+        encoding
     }
 }
 
@@ -70,6 +96,7 @@ fn hint(format: Format) -> &'static str {
         Format::Csv => {
             "name a text file with a line of column names at its head; paths in a program are relative to it"
         }
+        Format::Lines | Format::Text => "name a text file in UTF-8; paths in a program are relative to it",
     }
 }
 
@@ -80,8 +107,12 @@ mod tests {
 
     #[test]
     fn paths_are_relative_to_the_file_unless_set_from_the_shell() {
-        let spec =
-            |path: &str| SourceSpec { format: Format::Csv, path: path.into(), span: Span::new(SourceId(0), 0, 0) };
+        let spec = |path: &str| SourceSpec {
+            format: Format::Csv,
+            path: path.into(),
+            windows: None,
+            span: Span::new(SourceId(0), 0, 0),
+        };
         let disk = Disk::new(&[("data".into(), "\"here/b.csv\"".into())]);
         assert_eq!(disk.request("models/a.nn", &spec("data/a.csv")).path, Path::new("models/data/a.csv"));
         assert_eq!(disk.request("a.nn", &spec("a.csv")).path, Path::new("a.csv"));
@@ -91,7 +122,8 @@ mod tests {
 
     #[test]
     fn a_missing_data_set_says_how_to_get_it() {
-        let spec = SourceSpec { format: Format::Idx, path: "none".into(), span: Span::new(SourceId(0), 0, 0) };
+        let spec =
+            SourceSpec { format: Format::Idx, path: "none".into(), windows: None, span: Span::new(SourceId(0), 0, 0) };
         let error = Disk::new(&[]).schema("no/such/folder/a.nn", &spec).unwrap_err();
         assert!(error.help.unwrap().contains("dataset-fashion-mnist"));
     }

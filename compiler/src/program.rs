@@ -3,11 +3,14 @@
 //! A program knows no batch size. [`crate::passes::specialise`] puts numbers for the free sizes before code is made.
 
 use crate::ir::attrs::Slot;
+use crate::ir::dim::{Dim, Sym};
 use crate::ir::graph::{Graph, SiteId};
 use crate::ir::print::Names;
 use crate::ir::types::{DType, TensorType};
 use nnc_grammar::span::Span;
-use nnc_runtime::data::Format;
+use nnc_runtime::data::{Encoding, Format, Wanted, Windows};
+use nnc_runtime::train::{Fill, PaddedAxis};
+use std::sync::Arc;
 
 /// A place in the text together with the layer path it was reached by.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -44,7 +47,8 @@ pub struct State {
     pub site: SiteId,
 }
 
-/// A column of the data that the graphs read, one buffer a batch: `[batch, row shape…]`.
+/// A column of the data that the graphs read, one buffer a batch: `[batch, row shape…]`, `[batch, padded axis, row shape…]` or,
+/// for the lengths of rows, `[batch]`.
 #[derive(Debug, Clone)]
 pub struct Input {
     /// The data block.
@@ -53,8 +57,12 @@ pub struct Input {
     pub column: String,
     /// The element type in the buffer: raw columns stay u8; numeric text is in the run's precision; class numbers are i32.
     pub dtype: DType,
-    /// The shape of one row.
+    /// How its text becomes class numbers.
+    pub encoding: Option<Arc<Encoding>>,
+    /// The shape of one row; of one value of a row along a padded axis.
     pub row_shape: Vec<usize>,
+    /// Whether it holds rows of one shape, rows that are filled up, or the lengths of rows.
+    pub fill: Fill,
     /// The number of classes its values must lie below, when a field declares them.
     pub classes: Option<usize>,
     /// Where the field that reads it is declared.
@@ -81,6 +89,8 @@ pub struct SourceSpec {
     pub format: Format,
     /// The path as written or set, not yet resolved against the file's folder.
     pub path: String,
+    /// How a long text is cut into rows.
+    pub windows: Option<Windows>,
     /// Where it is written, or the option that set it.
     pub span: Span,
 }
@@ -191,6 +201,8 @@ pub struct Program {
     pub states: Vec<State>,
     /// All inputs; graphs name them by number.
     pub inputs: Vec<Input>,
+    /// The padded axes with their free sizes; inputs name them by number.
+    pub padded: Vec<(Dim, PaddedAxis)>,
     /// All places; nodes name them by number.
     pub sites: Vec<Site>,
     /// Updates every state to its initial value.
@@ -203,10 +215,41 @@ pub struct Program {
     pub table: Vec<Row>,
 }
 
+impl Program {
+    /// What an input is called: its column, as the data block reads it.
+    fn input_name(&self, input: &Input) -> String {
+        match input.fill {
+            Fill::Lengths(axis) => {
+                let name = self.padded.get(axis).map_or("", |(_, axis)| axis.name.as_str());
+                format!("length({name})")
+            }
+            Fill::Fixed | Fill::Padded(_) => input.wanted().name(),
+        }
+    }
+
+    /// The number that a free size has, where `sizes` are the rows of a batch and then the sizes of the padded axes.
+    pub fn size(&self, sizes: &[usize], sym: &Sym) -> Option<i64> {
+        let place = self.padded.iter().position(|(size, _)| *size == Dim::sym(&sym.0)).map_or(0, |axis| axis + 1);
+        sizes.get(place).and_then(|&size| i64::try_from(size).ok())
+    }
+
+    /// The free sizes of a batch of `rows` rows with the longest rows that there may be.
+    pub fn largest(&self, rows: usize) -> Vec<usize> {
+        std::iter::once(rows).chain(self.padded.iter().map(|(_, axis)| axis.largest())).collect()
+    }
+}
+
+impl Input {
+    /// The column, in the words of the readers.
+    pub fn wanted(&self) -> Wanted {
+        Wanted { column: self.column.clone(), encoding: self.encoding.clone() }
+    }
+}
+
 impl Names for Program {
     fn slot(&self, slot: Slot) -> String {
         match slot {
-            Slot::Input(i) => self.inputs.get(i as usize).map_or_else(|| format!("input {i}"), |x| x.column.clone()),
+            Slot::Input(i) => self.inputs.get(i as usize).map_or_else(|| format!("input {i}"), |x| self.input_name(x)),
             Slot::State(i) => self.states.get(i as usize).map_or_else(|| format!("state {i}"), |x| x.path.clone()),
             Slot::Seed => "seed".into(),
             Slot::Step => "step".into(),

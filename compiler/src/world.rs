@@ -2,7 +2,9 @@
 //! by the command line with the runtime's readers, and by tests with tables.
 
 use crate::program::SourceSpec;
-use nnc_runtime::data::{DataError, Schema};
+use nnc_runtime::data::tokens::Tokens;
+use nnc_runtime::data::{DataError, Encoding, Schema};
+use std::sync::Arc;
 
 /// The outside.
 pub trait World {
@@ -11,6 +13,17 @@ pub trait World {
 
     /// Columns and row counts of a data source, its path taken relative to the file `from`.
     fn schema(&self, from: &str, spec: &SourceSpec) -> Result<Schema, DataError>;
+
+    /// The class numbers that the text of a column becomes. A world without texts has none.
+    fn encoding(
+        &self,
+        _from: &str,
+        spec: &SourceSpec,
+        column: &str,
+        _tokens: &Tokens,
+    ) -> Result<Arc<Encoding>, DataError> {
+        Err(DataError::new(&spec.path, format!("the text of `{column}` cannot be read")))
+    }
 }
 
 /// What a person may choose from the shell.

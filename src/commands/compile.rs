@@ -5,6 +5,7 @@ use std::time::{Duration, Instant};
 use clap::{Args, ValueEnum};
 use nnc_compiler::codegen;
 use nnc_compiler::codegen::report::Report;
+use nnc_compiler::ir::dim::Sym;
 use nnc_compiler::ir::graph::Graph;
 use nnc_compiler::ir::print::print;
 use nnc_compiler::pipeline::{CompileError, PassOptions, code, optimised};
@@ -15,12 +16,14 @@ use nnc_grammar::dump::dump;
 use nnc_grammar::parse::parse;
 use nnc_grammar::span::Sources;
 use nnc_runtime::step::Step as _;
+use nnc_runtime::train::input_buffers;
 
 use crate::cli::ProgramArguments;
-use crate::compile::{refuse, size};
+use crate::compile::{refuse, shown};
 use crate::console::{Console, Failed};
 use crate::load::{Loaded, load, read};
 use crate::report::Plain;
+use crate::session;
 use crate::show::{bytes, columns, grouped, mathematics};
 
 /// Rows of a batch where the program has no train block to say it.
@@ -104,8 +107,10 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
         _ => {}
     }
     let rows = batch.or(program.train.as_ref().map(|train| train.batch)).unwrap_or(BATCH);
-    let refused = |error: CompileError| refuse(&loaded, console, rows, &error);
-    let passed = optimised(graph, &size(rows), &PassOptions::default(), &mut |pass, _, time| times.add(pass, time));
+    let sizes = program.largest(rows);
+    let refused = |error: CompileError| refuse(&loaded, console, &sizes, &error);
+    let size = |sym: &Sym| program.size(&sizes, sym);
+    let passed = optimised(graph, &size, &PassOptions::default(), &mut |pass, _, time| times.add(pass, time));
     let optimized = passed.map_err(refused)?;
     if arguments.emit == Some(Stage::Optimized) {
         console.put(&print(&optimized, program));
@@ -122,7 +127,9 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
         Some(Stage::Asm) => report.asm().map_err(|error| refused(error.into()))?,
         _ => {
             let arena = compiled.executable.arena_bytes();
-            let head = format!("{}: {} step for batches of {rows}, {}\n", loaded.name, mode.name(), program.precision);
+            let batches = shown(program, &sizes);
+            let head =
+                format!("{}: {} step for batches of {batches}, {}\n", loaded.name, mode.name(), program.precision);
             head + &graphs(graph, &optimized) + &kernels(report) + &memory(program, graph, rows, arena)
         }
     };
@@ -208,10 +215,9 @@ fn memory(program: &Program, graph: &Graph, rows: usize, arena: usize) -> String
         .states
         .iter()
         .map(|state| state.ty.sizes().unwrap_or_default().iter().product::<usize>() * state.ty.dtype.size());
-    let (inputs, _) = crate::session::inputs(program, &[graph]);
-    let row_bytes =
-        |input: &nnc_runtime::train::InputSpec| input.row_shape.iter().product::<usize>() * input.dtype.size();
-    let batch: usize = inputs.iter().map(row_bytes).sum::<usize>() * rows;
+    let (inputs, _) = session::inputs(program, &[graph]);
+    let buffers = input_buffers(program.inputs.len(), &inputs, &session::axes(program), rows).unwrap_or_default();
+    let batch: usize = buffers.iter().map(|buffer| buffer.len()).sum();
     let states: usize = states.sum();
     format!("arena: {}, states: {}, batch: {}\n", bytes(arena as u64), bytes(states as u64), bytes(batch as u64))
 }

@@ -3,10 +3,11 @@
 use clap::Args;
 use nnc_compiler::world::Options;
 use nnc_grammar::codes;
-use nnc_runtime::train::{Evaluator, Figures, Order, Part, Parts, Plan, input_buffers};
+use nnc_runtime::train::{Evaluator, Figures, Halt, Order, Part, Parts, Plan, input_buffers};
 use serde::Serialize;
 
 use crate::cli::WeightsArguments;
+use crate::compile::no_step;
 use crate::console::{Console, Failed};
 use crate::load::load;
 use crate::report::Plain;
@@ -48,7 +49,8 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     let (inputs, spans) = session::inputs(&loaded.program, &[&train.evaluate]);
     let source = session::read_source(&loaded, &train.data, &inputs)();
     let source = source.map_err(|error| session::data_failure(&loaded, train.data.source.span, &error, console))?;
-    let parts = Parts::new(&source, &split, &inputs)
+    let axes = session::axes(&loaded.program);
+    let parts = Parts::new(&source, &split, &inputs, &axes)
         .map_err(|unfed| session::data_failure(&loaded, spans[unfed.input], &unfed.error, console))?;
 
     let (engine, pool) = (given.machine.engine, session::pool(given.machine.threads())?);
@@ -56,18 +58,23 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     let mut states = session::initial_states(&loaded, &specs, seed, (engine, &pool), console)?;
     let figures = session::figure_specs(train);
     let plan = Plan { batch, epochs: 0, steps: None, order, seed, figures, keep: None, stop: None };
-    let sizes = plan.batch_sizes(&[split.valid.len(), session::test_rows(&split)]);
-    let steps = session::steps(&loaded, &train.evaluate, sizes, engine, console)?;
+    let steps = session::steps(&loaded.program, &train.evaluate, engine);
     let mut evaluator = Evaluator::new(steps, batch, &plan.figures, &specs, &states);
     weights::restore_into(&loaded, &given.weights, &file, &specs, &mut states, console)?;
-    let mut buffers = input_buffers(loaded.program.inputs.len(), &inputs, batch.get())
+    let mut buffers = input_buffers(loaded.program.inputs.len(), &inputs, &axes, batch.get())
         .ok_or_else(|| Plain::new(codes::TOO_LARGE, "a batch takes more bytes than can be counted"))?;
 
     let machine = (&pool, given.machine.threads_always, seed);
     let mut evaluate = |part: Part| {
         let (feed, rows) = (parts.feed(part), parts.rows(part));
-        evaluator.evaluate(feed, rows, &mut states, &mut buffers, machine).map_err(|batch| {
-            Plain::new(codes::NOT_FINITE, format!("the loss of the {part} rows is not finite in batch {}", batch + 1))
+        evaluator.evaluate(feed, rows, &mut states, &mut buffers, machine).map_err(|halt| match halt {
+            Halt::NoStep(none) => no_step(&loaded, console, &none),
+            Halt::NotFinite(batch) => {
+                let headline = format!("the loss of the {part} rows is not finite in batch {}", batch + 1);
+                Plain::new(codes::NOT_FINITE, headline).into()
+            }
+            // Nobody can ask for it.
+            Halt::Interrupted => Failed::Reported,
         })
     };
     let (valid, test) = (evaluate(Part::Valid)?, evaluate(Part::Test)?);

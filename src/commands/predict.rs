@@ -15,6 +15,7 @@ use nnc_runtime::train::{Feed, Figures, Order, Value, input_buffers};
 use serde::Serialize;
 
 use crate::cli::WeightsArguments;
+use crate::compile::no_step;
 use crate::console::{Console, Failed};
 use crate::load::{Loaded, load};
 use crate::report::Plain;
@@ -64,7 +65,8 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     let source = source.map_err(|error| session::data_failure(&loaded, data.source.span, &error, console))?;
     let rows = rows(&loaded, &data, &source, (order, seed), console)?;
     let table = source.test.as_ref().unwrap_or(&source.train);
-    let feed = Feed::new(table, &inputs)
+    let axes = session::axes(&loaded.program);
+    let feed = Feed::new(table, &inputs, &axes)
         .map_err(|unfed| session::data_failure(&loaded, spans[unfed.input], &unfed.error, console))?;
 
     let (engine, pool) = (given.machine.engine, session::pool(given.machine.threads())?);
@@ -73,13 +75,13 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     weights::restore_into(&loaded, &given.weights, &file, &specs, &mut states, console)?;
     let batch = NonZeroUsize::new(loaded.program.train.as_ref().map_or(BATCH, |train| train.batch))
         .unwrap_or(NonZeroUsize::MIN);
-    let mut buffers = input_buffers(loaded.program.inputs.len(), &inputs, batch.get())
+    let mut buffers = input_buffers(loaded.program.inputs.len(), &inputs, &axes, batch.get())
         .ok_or_else(|| Plain::new(codes::TOO_LARGE, "a batch takes more bytes than can be counted"))?;
-    let sizes = [batch.get().min(rows.len()), rows.len() % batch];
-    let mut steps = session::steps(&loaded, &block.graph, sizes.into_iter().filter(|&n| n > 0), engine, console)?;
+    let mut steps = session::steps(&loaded.program, &block.graph, engine);
+    let mut sizes = vec![];
     for (index, rows) in rows.chunks(batch.get()).enumerate() {
-        feed.fill(rows, &mut buffers);
-        let step = steps.of(rows.len());
+        feed.fill(rows, &mut buffers, &mut sizes);
+        let step = steps.of(&sizes).map_err(|none| no_step(&loaded, console, &none))?;
         let mut io = StepIo {
             states: &mut states,
             inputs: &buffers,

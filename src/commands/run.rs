@@ -106,7 +106,8 @@ pub(crate) fn run(arguments: &Arguments, console: &Console, start: Instant) -> R
     let source = source.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     let source = source.map_err(|error| session::data_failure(&loaded, data.source.span, &error, console))?;
     let ready = ready?;
-    let parts = Parts::new(&source, &split, &inputs)
+    let axes = session::axes(&loaded.program);
+    let parts = Parts::new(&source, &split, &inputs, &axes)
         .map_err(|unfed| session::data_failure(&loaded, spans[unfed.input], &unfed.error, console))?;
     let run = Running { arguments, loaded: &loaded, console, plan: &plan, inputs: &inputs, source: &source, start };
     run.train(&parts, ready, &pool, out)
@@ -140,25 +141,25 @@ fn warn_of_silent_rules(loaded: &Loaded, console: &Console) -> Result<(), Plain>
 }
 
 /// What does not need the rows: code and states.
-struct Ready {
+struct Ready<'a> {
     specs: Vec<StateSpec>,
     states: Vec<Buffer>,
-    steps: Steps,
-    evaluator: Evaluator,
+    steps: Steps<'a>,
+    evaluator: Evaluator<'a>,
     progress: RunProgress,
     kept: Option<Vec<Buffer>>,
 }
 
-impl Ready {
+impl<'a> Ready<'a> {
     fn new(
         arguments: &Arguments,
-        loaded: &Loaded,
+        loaded: &'a Loaded,
         plan: &Plan,
         split: &Split,
         file: Option<&Checkpoint>,
         pool: &Pool,
         console: &Console,
-    ) -> Result<Ready, Failed> {
+    ) -> Result<Ready<'a>, Failed> {
         let train = session::train_plan(loaded)?;
         let engine = arguments.machine.engine;
         let specs = session::state_specs(&loaded.program);
@@ -193,10 +194,11 @@ pub(super) struct Running<'a> {
 }
 
 impl Running<'_> {
-    fn train(&self, parts: &Parts<'_>, ready: Ready, pool: &Pool, mut out: Out) -> Result<(), Failed> {
+    fn train(&self, parts: &Parts<'_>, ready: Ready<'_>, pool: &Pool, mut out: Out) -> Result<(), Failed> {
         let Ready { specs, mut states, steps, evaluator, mut progress, mut kept } = ready;
         let count = self.loaded.program.inputs.len();
-        let mut inputs = input_buffers(count, self.inputs, self.plan.batch.get())
+        let axes = session::axes(&self.loaded.program);
+        let mut inputs = input_buffers(count, self.inputs, &axes, self.plan.batch.get())
             .ok_or_else(|| Plain::new(nnc_grammar::codes::TOO_LARGE, "a batch takes more bytes than can be counted"))?;
         let signals = Signals::listen()
             .map_err(|error| Plain::new(nnc_grammar::codes::FILE, format!("cannot listen for signals: {error}")))?;

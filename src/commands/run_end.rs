@@ -8,6 +8,7 @@ use nnc_runtime::data::Table;
 use nnc_runtime::train::{Event, Failure, Folder, LAST, Part, Weights};
 
 use super::run::Running;
+use crate::compile::no_step;
 use crate::console::Failed;
 use crate::memory;
 use crate::report::Plain;
@@ -51,6 +52,7 @@ pub(super) fn conclude(run: &Running<'_>, finish: &Finish<'_>) {
 pub(super) fn not_finite(run: &Running<'_>, failure: Failure, folder: Option<&Folder>) -> Failed {
     let (part, step, epoch, rows) = match failure {
         Failure::Save(error) => return Plain::from(error).into(),
+        Failure::NoStep(none) => return no_step(run.loaded, run.console, &none),
         Failure::NotFinite { part, step, epoch, rows } => (part, step, epoch, rows),
     };
     let headline = match part {

@@ -25,7 +25,7 @@ impl World for Rows {
     }
 
     fn schema(&self, _: &str, _: &SourceSpec) -> Result<Schema, DataError> {
-        let column = ColumnSchema { name: "row".into(), dtype: Ok(DType::F64), row_shape: vec![] };
+        let column = ColumnSchema::new("row", Ok(DType::F64), vec![]);
         Ok(Schema { columns: vec![column], train_rows: 100, test_rows: None })
     }
 }

@@ -2,6 +2,7 @@
 
 use super::Elab;
 use super::items::Item;
+use super::padding::Declared;
 use super::scope::Frame;
 use super::source::data_error;
 use crate::program::{DataPlan, SourceSpec};
@@ -13,7 +14,7 @@ use nnc_runtime::data::Schema;
 
 /// The free size of a batch.
 pub(super) const BATCH: &str = "batch";
-const SETTINGS: [&str; 2] = ["source", "split"];
+const SETTINGS: [&str; 3] = ["source", "split", "padded"];
 
 /// A data block.
 #[derive(Clone)]
@@ -23,16 +24,18 @@ pub(super) struct Data<'a> {
     /// Its fields with their expressions.
     pub(super) fields: Vec<(&'a Target, &'a Expr)>,
     /// What its settings and the source's header say; nothing after a mistake there.
-    pub(super) known: Option<Known>,
+    pub(super) known: Option<Known<'a>>,
 }
 
 /// What the rows of a data block are.
 #[derive(Clone)]
-pub(super) struct Known {
+pub(super) struct Known<'a> {
     /// Source and split.
     pub(super) plan: DataPlan,
     /// The columns.
     pub(super) schema: Schema,
+    /// The axes that are filled up.
+    pub(super) padded: Vec<Declared<'a>>,
     /// Rows to train on, after the split.
     pub(super) train_rows: usize,
 }
@@ -43,6 +46,7 @@ struct Lines<'a> {
     source: Option<SourceSpec>,
     /// Shares of validation and test, and where they are set.
     shares: (f64, f64, Span),
+    padded: Vec<Declared<'a>>,
     /// Whether no line has a mistake.
     sound: bool,
 }
@@ -105,7 +109,8 @@ impl<'a> Elab<'a> {
     }
 
     fn data_lines(&mut self, name: &'a Name, block: &'a Block) -> Lines<'a> {
-        let mut lines = Lines { fields: vec![], source: None, shares: (0.0, 0.0, name.span), sound: true };
+        let mut lines =
+            Lines { fields: vec![], source: None, shares: (0.0, 0.0, name.span), padded: vec![], sound: true };
         let mut seen: Vec<&Name> = vec![];
         for stmt in &block.stmts {
             match &stmt.kind {
@@ -131,6 +136,10 @@ impl<'a> Elab<'a> {
                             Some((valid, test)) => lines.shares = (valid, test, value.span),
                             None => lines.sound = false,
                         },
+                        "padded" => match self.padded_setting(value) {
+                            Some(axes) => lines.padded = axes,
+                            None => lines.sound = false,
+                        },
                         _ => {
                             let d = Diagnostic::error(
                                 codes::UNKNOWN_SETTING,
@@ -138,7 +147,7 @@ impl<'a> Elab<'a> {
                                 format!("a data block has no setting `{}`", name.text),
                             );
                             let d = super::suggest::suggest(d, name, SETTINGS.into_iter());
-                            self.report(d.note("settings of a data block: source, split"));
+                            self.report(d.note(format!("settings of a data block: {}", SETTINGS.join(", "))));
                             lines.sound = false;
                         }
                     }
@@ -158,6 +167,7 @@ impl<'a> Elab<'a> {
                 }
             }
         }
+        lines.sound &= self.check_padded(&lines.padded, &lines.fields);
         if lines.source.is_none() && lines.sound {
             let d = Diagnostic::error(
                 codes::MISSING_SETTING,
@@ -170,7 +180,7 @@ impl<'a> Elab<'a> {
     }
 
     /// What the source's header says of sound settings.
-    fn header(&mut self, name: &'a Name, lines: Lines<'a>) -> Option<Known> {
+    fn header(&mut self, name: &'a Name, lines: Lines<'a>) -> Option<Known<'a>> {
         let spec = lines.source.filter(|_| lines.sound)?;
         let from = self.sources.get(name.span.source).map(|s| s.name.clone()).unwrap_or_default();
         let schema = match self.world.schema(&from, &spec) {
@@ -184,7 +194,7 @@ impl<'a> Elab<'a> {
         let train_rows = self.train_rows(&schema, lines.shares)?;
         let (valid, test, _) = lines.shares;
         let plan = DataPlan { name: name.text.clone(), source: spec, valid, test };
-        Some(Known { plan, schema, train_rows })
+        Some(Known { plan, schema, padded: lines.padded, train_rows })
     }
 
     /// A frame for a `train` or `predict` block.

@@ -10,10 +10,12 @@ use crate::ir::attrs::Slot;
 use crate::ir::dim::Dim;
 use crate::ir::types::{DType, TensorType};
 use crate::program::Input;
-use nnc_grammar::ast::{Block, Expr, ExprKind, Name, Target, TypeKind};
+use nnc_grammar::ast::{Arg, Block, Expr, ExprKind, Name, Target, TypeKind};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role, Severity};
 use nnc_grammar::span::Span;
+use nnc_runtime::data::tokens::Unit;
+use nnc_runtime::train::Fill;
 
 impl<'a> Elab<'a> {
     /// Makes the fields of a data block that `body` mentions visible in the block being elaborated, and its axis names with
@@ -84,7 +86,7 @@ impl<'a> Elab<'a> {
     /// Begins a frame in which fields are elaborated.
     fn enter_data(&mut self, name: &'a Name) {
         let mut frame = self.new_frame(name.span.source, name.span, None, String::new());
-        let batch = BoundAxis { size: Dim::sym(BATCH), span: name.span, outer: None, from: None };
+        let batch = BoundAxis::of(Dim::sym(BATCH), name.span);
         frame.dims.insert(BATCH.into(), batch);
         self.frames.push(frame);
     }
@@ -96,7 +98,17 @@ impl<'a> Elab<'a> {
     }
 
     /// A field; `lacking` is how grave it is that the source has no such column.
-    fn field(&mut self, name: &'a Name, data: &Known, target: &'a Target, e: &'a Expr, lacking: Severity) -> Value<'a> {
+    fn field(
+        &mut self,
+        name: &'a Name,
+        data: &Known<'a>,
+        target: &'a Target,
+        e: &'a Expr,
+        lacking: Severity,
+    ) -> Value<'a> {
+        if let Some(call) = self.token_call(e) {
+            return self.token_field((name, data), (target, e), call, lacking);
+        }
         let classes = match target.ty.as_ref().map(|t| &t.kind) {
             Some(TypeKind::Tensor { element: Some(element), .. } | TypeKind::Scalar(element))
                 if element.name.text == "index" =>
@@ -118,7 +130,7 @@ impl<'a> Elab<'a> {
             }
             _ => None,
         };
-        self.bind_columns((name, data), e, classes.as_ref(), lacking);
+        self.bind_columns((name, data), (target, e), classes.as_ref(), lacking);
         let value = self.expr(e);
         let value = match (value, &classes) {
             (Value::Tensor(t), Some(n)) => match &e.kind {
@@ -138,10 +150,15 @@ impl<'a> Elab<'a> {
             }
             (value, _) => value,
         };
+        self.typed_field(target, value, e.span)
+    }
+
+    /// A field with the shape that is declared for it.
+    fn typed_field(&mut self, target: &'a Target, value: Value<'a>, span: Span) -> Value<'a> {
         match &target.ty {
             Some(ty) => {
                 let what = format!("`{}`", target.name.text);
-                self.bind_type(ty, value, Subject::value(&what, e.span)).unwrap_or(Value::Invalid)
+                self.bind_type(ty, value, Subject::value(&what, span)).unwrap_or(Value::Invalid)
             }
             None => {
                 let d = Diagnostic::error(
@@ -154,11 +171,46 @@ impl<'a> Elab<'a> {
         }
     }
 
+    /// A field of tokens: class numbers, as many classes as the vocabulary has. `index(vocab)` names that number.
+    fn token_field(
+        &mut self,
+        (name, data): (&'a Name, &Known<'a>),
+        (target, e): (&'a Target, &'a Expr),
+        call: (Unit, &'a [Arg]),
+        lacking: Severity,
+    ) -> Value<'a> {
+        let weigh = |d: Diagnostic| Diagnostic { severity: lacking, ..d };
+        let Some(text) = self.tokenised((name, data), call, e.span, &weigh) else { return Value::Invalid };
+        let (encoding, at) = (text.encoding, text.at);
+        let measured = (text.column, Some(&encoding), at);
+        let Some((axis, fill)) = self.row_axis((name, data), target, measured, encoding.lengths) else {
+            return Value::Invalid;
+        };
+        let classes = Dim::from(encoding.vocabulary.size());
+        let row_shape = match fill {
+            Fill::Fixed => vec![encoding.lengths.1],
+            Fill::Padded(_) | Fill::Lengths(_) => vec![],
+        };
+        let column = Input {
+            data: name.text.clone(),
+            column: text.column.to_owned(),
+            encoding: Some(encoding),
+            dtype: DType::I32,
+            row_shape,
+            fill,
+            classes: None,
+            span: at,
+        };
+        let mut tensor = self.read_input(column, vec![axis]);
+        tensor.classes = Some(classes);
+        self.typed_field(target, Value::Tensor(tensor), e.span)
+    }
+
     /// Makes the columns that an expression mentions locals of the data block.
     fn bind_columns(
         &mut self,
-        (block, data): (&'a Name, &Known),
-        e: &'a Expr,
+        (block, data): (&'a Name, &Known<'a>),
+        (target, e): (&'a Target, &'a Expr),
         classes: Option<&Dim>,
         lacking: Severity,
     ) {
@@ -181,12 +233,7 @@ impl<'a> Elab<'a> {
                 {
                     continue;
                 }
-                let known = data.schema.columns.iter().map(|c| c.name.as_str());
-                let d =
-                    Diagnostic::error(codes::DATA, span, format!("`{}` has no column `{name}`", data.plan.source.path));
-                let d = super::suggest::suggest(d, &Name { text: name.to_owned(), span }, known.clone());
-                let d = d.note(format!("columns: {}", known.take(20).collect::<Vec<_>>().join(", ")));
-                let d = d.origin(Role::Data, data.plan.source.span, "the source is named here");
+                let d = self.no_column(data, name, span);
                 self.report(Diagnostic { severity: lacking, ..d });
                 self.bind_given(name, Value::Invalid, span);
                 continue;
@@ -199,6 +246,8 @@ impl<'a> Elab<'a> {
                 Ok(dtype) => *dtype,
                 Err(why) => {
                     let d = data_error(span, why).origin(Role::Data, data.plan.source.span, "the source is named here");
+                    let help = || format!("or read it as text: `words({name})`, `chars({name})`");
+                    let d = if column.is_text { d.help(help()) } else { d };
                     self.report(Diagnostic { severity: lacking, ..d });
                     self.bind_given(name, Value::Invalid, span);
                     continue;
@@ -210,35 +259,60 @@ impl<'a> Elab<'a> {
                 _ => self.precision,
             };
             let n_classes = classes.and_then(Dim::as_constant).and_then(|n| usize::try_from(n).ok());
-            let shape = column.row_shape.clone();
-            let number = self.input(block, name, dtype, &shape, n_classes, span);
+            let mut row_shape = column.row_shape.clone();
             let from = |n: usize| Some(From { span: data.plan.source.span, text: format!("{n} is what the data has") });
-            let batch = Axis { name: Some(self.axis_name(BATCH)), ..Axis::of(Dim::sym(BATCH)) };
-            let rest = shape.iter().map(|&n| Axis { from: from(n), ..Axis::of(Dim::from(n)) });
-            let axes: Vec<Axis> = std::iter::once(batch).chain(rest).collect();
-            self.here(span);
-            let handle = self.b.clone();
-            let ty = TensorType::new(dtype, axes.iter().map(|a| a.size.clone()).collect());
-            let node = handle.read(Slot::Input(number), ty).value;
-            let tensor = Tensor { node, dtype, axes, classes: None, scalar: false };
+            let mut axes: Vec<Axis> =
+                row_shape.iter().map(|&n| Axis { from: from(n), ..Axis::of(Dim::from(n)) }).collect();
+            let mut fill = Fill::Fixed;
+            if let Some(lengths) = column.lengths {
+                let Some((axis, along)) = self.row_axis((block, data), target, (name, None, span), lengths) else {
+                    self.bind_given(name, Value::Invalid, span);
+                    continue;
+                };
+                if along == Fill::Fixed {
+                    row_shape.insert(0, lengths.1);
+                }
+                fill = along;
+                axes.insert(0, axis);
+            }
+            let (data, column) = (block.text.clone(), name.to_owned());
+            let input = Input { data, column, encoding: None, dtype, row_shape, fill, classes: n_classes, span };
+            let tensor = self.read_input(input, axes);
             self.bind_given(name, Value::Tensor(tensor), span);
         }
     }
 
-    /// The number of an input: one a column and element type.
-    fn input(
-        &mut self,
-        data: &'a Name,
-        column: &str,
-        dtype: DType,
-        row_shape: &[usize],
-        classes: Option<usize>,
-        span: Span,
-    ) -> u32 {
-        let known = self.inputs.iter().position(|i| i.data == data.text && i.column == column && i.dtype == dtype);
-        let number = known.unwrap_or_else(|| {
-            let (data, column) = (data.text.clone(), column.to_owned());
-            self.inputs.push(Input { data, column, dtype, row_shape: row_shape.to_vec(), classes: None, span });
+    /// The error of naming a column that the source does not have.
+    pub(super) fn no_column(&self, data: &Known<'a>, name: &str, span: Span) -> Diagnostic {
+        let known = data.schema.columns.iter().map(|c| c.name.as_str());
+        let d = Diagnostic::error(codes::DATA, span, format!("`{}` has no column `{name}`", data.plan.source.path));
+        let d = super::suggest::suggest(d, &Name { text: name.to_owned(), span }, known.clone());
+        let d = d.note(format!("columns: {}", known.take(20).collect::<Vec<_>>().join(", ")));
+        d.origin(Role::Data, data.plan.source.span, "the source is named here")
+    }
+
+    /// The rows of an input as a tensor, these axes behind that of the batch.
+    fn read_input(&mut self, input: Input, row: Vec<Axis>) -> Tensor {
+        let (dtype, span) = (input.dtype, input.span);
+        let number = self.input(input);
+        let batch = Axis { name: Some(self.axis_name(BATCH)), ..Axis::of(Dim::sym(BATCH)) };
+        let axes: Vec<Axis> = std::iter::once(batch).chain(row).collect();
+        self.here(span);
+        let handle = self.b.clone();
+        let ty = TensorType::new(dtype, axes.iter().map(|a| a.size.clone()).collect());
+        let node = handle.read(Slot::Input(number), ty).value;
+        Tensor { node, dtype, axes, classes: None, scalar: false }
+    }
+
+    /// The number of an input: one a column, element type and way to fill it up.
+    pub(super) fn input(&mut self, input: Input) -> u32 {
+        let same = |i: &Input| {
+            let kind = (i.dtype, i.fill) == (input.dtype, input.fill);
+            kind && i.data == input.data && i.column == input.column && i.encoding == input.encoding
+        };
+        let classes = input.classes;
+        let number = self.inputs.iter().position(same).unwrap_or_else(|| {
+            self.inputs.push(Input { classes: None, ..input });
             self.inputs.len() - 1
         });
         if classes.is_some() {

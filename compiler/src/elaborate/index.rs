@@ -239,6 +239,14 @@ impl<'a> Elab<'a> {
         for step in &steps {
             let Step::Element(axis, at) = *step else { continue };
             let place = axis - gone.iter().filter(|g| **g < axis).count();
+            // A constant is the same at any place.
+            if let Some(c) = handle.val(t.node).as_const() {
+                let mut shape = handle.val(t.node).ty().shape;
+                shape.remove(place);
+                t.node = handle.constant(c, shape).value;
+                gone.push(axis);
+                continue;
+            }
             match self.element(at, t.node, place) {
                 Some(node) => t.node = node,
                 None => return self.unsupported(span, "the part of a value made in the loop"),
@@ -256,7 +264,7 @@ impl<'a> Elab<'a> {
                 Step::Take(i, place) => x = x.slice(left(i), place, Dim::constant(1)),
                 Step::Part(i, start, len) => {
                     x = x.slice(left(i), start, Dim::from(len));
-                    axes.push(Axis { name: None, from: None, size: Dim::from(len), stretch: false });
+                    axes.push(Axis::of(Dim::from(len)));
                 }
             }
         }

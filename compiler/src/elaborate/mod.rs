@@ -27,6 +27,7 @@ mod meet;
 mod names;
 mod num;
 mod optimize;
+mod padding;
 mod pattern;
 mod predict;
 mod primitives;
@@ -46,6 +47,7 @@ mod sink;
 mod source;
 mod suggest;
 mod table;
+mod tokens;
 mod train;
 mod value;
 mod walk;
@@ -145,6 +147,8 @@ struct Elab<'a> {
     /// Layers by path, from their first application on, and the graph in which they were applied last.
     made: HashMap<String, (u32, Rc<value::Instance<'a>>)>,
     inputs: Vec<Input>,
+    /// The padded axes of the fields elaborated so far.
+    padded: Vec<padding::Padded>,
     sites: Vec<Site>,
     site_numbers: HashMap<Site, SiteId>,
     /// Keys by stream, and draws made so far in the graph being built, by path.
@@ -191,6 +195,7 @@ impl<'a> Elab<'a> {
             current: HashMap::new(),
             made: HashMap::new(),
             inputs: vec![],
+            padded: vec![],
             sites: vec![],
             site_numbers: HashMap::new(),
             streams: HashMap::new(),
@@ -223,12 +228,13 @@ impl<'a> Elab<'a> {
         let predict = items.predict.iter().filter_map(|block| self.predict(block)).collect();
         let initialise = std::mem::take(&mut self.initialise);
         let initialise = finish(initialise)?;
-        let table = table::rows(&self.states, train.as_ref().map(|t| &t.evaluate));
+        let table = table::rows(&self.states, train.as_ref().map(|t| &t.evaluate), &self.padded_axes());
         Some(Program {
             precision: self.precision,
             // Copies: what is checked later may add to these, but not to the program.
             states: self.states.clone(),
             inputs: self.inputs.clone(),
+            padded: self.padded_axes(),
             sites: self.sites.clone(),
             initialise,
             train,

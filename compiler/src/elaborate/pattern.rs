@@ -161,10 +161,10 @@ impl<'a> Elab<'a> {
                     return self.sized(axis, wanted, from, axes, subject);
                 }
                 let bound = BoundAxis {
-                    size: axis.size.clone(),
-                    span: n.span,
                     outer: Some(axis.name.clone()),
                     from: axis.from.clone(),
+                    flipped: axis.flipped,
+                    ..BoundAxis::of(axis.size.clone(), n.span)
                 };
                 self.usage.declare(n, "axis name");
                 // An axis name may stand for a place only.
@@ -181,7 +181,7 @@ impl<'a> Elab<'a> {
                     return None;
                 }
                 let from = Some(From { span: size.span, text: format!("{wanted} is declared here") });
-                let bound = BoundAxis { size: wanted, span: n.span, outer: Some(axis.name.clone()), from };
+                let bound = BoundAxis { outer: Some(axis.name.clone()), from, ..BoundAxis::of(wanted, n.span) };
                 self.frame().dims.entry(n.text.clone()).or_insert(bound);
                 Some(self.named(&axis, &n.text))
             }

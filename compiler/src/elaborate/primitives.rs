@@ -25,6 +25,8 @@ struct Primitive {
     keep: bool,
     /// Parameters given by name only.
     named: &'static [&'static str],
+    /// Whether the positional parameters are axes.
+    axes: bool,
     run: Run,
 }
 
@@ -32,12 +34,17 @@ type Run = for<'a> fn(&mut Elab<'a>, &Call<'a>) -> Value<'a>;
 
 /// One whose parameters must all be given.
 const fn plain(name: &'static str, params: &'static [&'static str], run: Run) -> Primitive {
-    Primitive { name, params, least: params.len(), over: false, keep: false, named: &[], run }
+    Primitive { name, params, least: params.len(), over: false, keep: false, named: &[], axes: false, run }
 }
 
 /// One that works over axes.
 const fn over(name: &'static str, params: &'static [&'static str], run: Run) -> Primitive {
     Primitive { over: true, ..plain(name, params, run) }
+}
+
+/// One whose parameter is an axis.
+const fn of_axis(name: &'static str, run: Run) -> Primitive {
+    Primitive { axes: true, ..plain(name, &["axis"], run) }
 }
 
 /// How windows slide.
@@ -70,6 +77,8 @@ const TABLE: &[Primitive] = &[
     over("concat", &["parts"], |e, c| e.concat(c)),
     over("split", &["x", "parts"], |e, c| e.split(c)),
     over("reverse", &["x"], |e, c| e.reverse(c)),
+    of_axis("mask", |e, c| e.mask_call(c)),
+    of_axis("length", |e, c| e.length_call(c)),
     plain("shape", &["x"], |e, c| e.shape_call(c)),
     plain("flatten", &["x"], |e, c| e.flatten(c)),
     plain("expand", &["x", "shape"], |e, c| e.expand(c)),
@@ -192,6 +201,10 @@ impl<'a> Elab<'a> {
                     };
                     next = next.max(slot + 1);
                     let value = match arg {
+                        Given::Written(a) if spec.axes => {
+                            let set = self.axis_set(&a.value);
+                            (set.map_or(Value::Invalid, Value::Axes), a.value.span)
+                        }
                         Given::Written(a) => (self.expr(&a.value), a.value.span),
                         Given::Flowing(v, s) => (v, s),
                     };

@@ -82,7 +82,7 @@ impl<'a> Elab<'a> {
                 }
                 DimKind::Sized(n, e) => {
                     let size = self.size_of(e)?;
-                    let bound = BoundAxis { size: size.clone(), span: n.span, outer: None, from: None };
+                    let bound = BoundAxis::of(size.clone(), n.span);
                     self.frame().dims.entry(n.text.clone()).or_insert(bound);
                     (size, Some(n.text.clone()), e.span)
                 }
@@ -91,7 +91,7 @@ impl<'a> Elab<'a> {
             let from =
                 (!self.items.is_library(at.source)).then(|| From { span: at, text: format!("{size} comes from here") });
             let name = name.map(|n| self.axis_name(&n));
-            axes.push(Axis { size, name, from, stretch: false });
+            axes.push(Axis { name, from, ..Axis::of(size) });
         }
         Some(axes)
     }

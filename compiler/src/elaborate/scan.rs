@@ -105,7 +105,7 @@ impl<'a> Elab<'a> {
                     self.report(d.origin(Role::Previous, previous, "first bound here"));
                     return None;
                 }
-                let bound = BoundAxis { size: size.clone(), span: axis.span, outer: None, from: None };
+                let bound = BoundAxis::of(size.clone(), axis.span);
                 self.frame().dims.insert(axis.text.clone(), bound);
                 Some((size, self.axis_name(&axis.text)))
             }
@@ -334,7 +334,8 @@ impl<'a> Elab<'a> {
         let rank = element.rank() + 1;
         let perm = (1..=place).chain([0]).chain(place + 1..rank).collect();
         let mut axes = element.axes.clone();
-        axes.insert(place, Axis { name: Some(name.clone()), ..Axis::of(turns.clone()) });
+        let flipped = self.frame().dims.get(&*name.text).is_some_and(|bound| bound.flipped);
+        axes.insert(place, Axis { name: Some(name.clone()), flipped, ..Axis::of(turns.clone()) });
         Value::Tensor(Tensor { node: stack.permute(perm).value, axes, ..element.clone() })
     }
 

@@ -33,6 +33,15 @@ pub(super) struct BoundAxis {
     pub(super) outer: Option<Option<AxisName>>,
     /// Where the size comes from.
     pub(super) from: Option<super::value::From>,
+    /// Whether the axis runs backwards.
+    pub(super) flipped: bool,
+}
+
+impl BoundAxis {
+    /// A name for a size, bound to no argument.
+    pub(super) fn of(size: Dim, span: Span) -> BoundAxis {
+        BoundAxis { size, span, outer: None, from: None, flipped: false }
+    }
 }
 
 /// One definition instance, or a block.

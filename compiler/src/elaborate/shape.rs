@@ -102,7 +102,9 @@ impl<'a> Elab<'a> {
         self.here(call.span);
         let handle = self.b.clone();
         let node = handle.add(&REVERSE, Attrs::Axis(axis), &[handle.val(t.node)]).value;
-        Value::Tensor(Tensor { node, ..t })
+        let mut axes = t.axes.clone();
+        axes[axis].flipped = !axes[axis].flipped;
+        Value::Tensor(Tensor { node, axes, ..t })
     }
 
     /// One axis of all after the first.

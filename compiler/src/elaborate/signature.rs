@@ -139,7 +139,7 @@ impl<'a> Elab<'a> {
         if let Some(size) = element.and_then(|e| e.size.as_deref())
             && let Some(classes) = tensor.classes.clone()
         {
-            let from = Axis { size: classes, name: None, from: None, stretch: false };
+            let from = Axis::of(classes);
             self.bind_classes(size, &from, subject)?;
         }
         Some(tensor)
@@ -150,7 +150,7 @@ impl<'a> Elab<'a> {
         if let ExprKind::Name(text) = &e.kind
             && !self.knows(text)
         {
-            let bound = BoundAxis { size: axis.size.clone(), span: e.span, outer: None, from: axis.from.clone() };
+            let bound = BoundAxis { from: axis.from.clone(), ..BoundAxis::of(axis.size.clone(), e.span) };
             self.frame().dims.insert(text.clone(), bound);
             return Some(());
         }

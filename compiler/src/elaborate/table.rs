@@ -1,17 +1,25 @@
-//! The model table: each parameter with its shape and the multiply-adds it takes part in, for one row of the batch.
+//! The model table: each parameter with its shape and the multiply-adds it takes part in, for one row of the batch, as
+//! long as rows may be.
 
 use super::data::BATCH;
 use crate::ir::attrs::{Attrs, Slot};
-use crate::ir::dim::Dim;
+use crate::ir::dim::{Dim, Sym};
 use crate::ir::graph::{Graph, Value};
 use crate::program::{Role, Row, State};
+use nnc_runtime::train::PaddedAxis;
 
 /// One row a parameter, in order of declaration.
-pub(super) fn rows(states: &[State], evaluate: Option<&Graph>) -> Vec<Row> {
+pub(super) fn rows(states: &[State], evaluate: Option<&Graph>, padded: &[(Dim, PaddedAxis)]) -> Vec<Row> {
     let mut rows = vec![];
+    // A row of a batch of one, as long as rows may be.
+    let size = |s: &Sym| match padded.iter().find(|(size, _)| *size == Dim::sym(&s.0)) {
+        Some((_, axis)) => i64::try_from(axis.largest()).ok(),
+        None => (&*s.0 == BATCH).then_some(1),
+    };
+    let one_row = |d: &Dim| d.eval(&size).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
     for (number, state) in states.iter().enumerate().filter(|(_, s)| s.role == Role::Parameter) {
         let shape = state.ty.sizes().unwrap_or_default();
-        let multiply_adds = evaluate.map_or(0, |g| products(g, number as u32));
+        let multiply_adds = evaluate.map_or(0, |g| products(g, number as u32, &one_row));
         rows.push(Row {
             path: state.path.clone(),
             elements: shape.iter().fold(1, |n: usize, &s| n.saturating_mul(s)),
@@ -23,14 +31,15 @@ pub(super) fn rows(states: &[State], evaluate: Option<&Graph>) -> Vec<Row> {
 }
 
 /// Multiply-adds of the products that a parameter is an operand of.
-fn products(graph: &Graph, state: u32) -> usize {
+fn products(graph: &Graph, state: u32, one_row: &dyn Fn(&Dim) -> usize) -> usize {
     let is_parameter =
         |v: Value| matches!(&graph.node(source(graph, v).node).attrs, Attrs::Slot(Slot::State(n), _) if *n == state);
-    within(graph, &is_parameter)
+    within(graph, &is_parameter, one_row)
 }
 
 /// Multiply-adds of the products of a graph, and of the bodies of its loops, with an operand that is made from this one alone.
-fn within(graph: &Graph, is_parameter: &dyn Fn(Value) -> bool) -> usize {
+fn within(graph: &Graph, is_parameter: &dyn Fn(Value) -> bool, one_row: &dyn Fn(&Dim) -> usize) -> usize {
+    let product = |shape: &[Dim]| shape.iter().map(one_row).fold(1, usize::saturating_mul);
     let live = graph.live();
     let mut sum = 0usize;
     for (_, node) in graph.nodes().filter(|(id, _)| live[id.0 as usize]) {
@@ -52,7 +61,7 @@ fn within(graph: &Graph, is_parameter: &dyn Fn(Value) -> bool) -> usize {
                     }
                     _ => false,
                 };
-                within(&scan.body, &inside).saturating_mul(one_row(&scan.turns))
+                within(&scan.body, &inside, one_row).saturating_mul(one_row(&scan.turns))
             }
             _ => 0,
         };
@@ -70,13 +79,4 @@ fn source(graph: &Graph, mut value: Value) -> Value {
             _ => return value,
         }
     }
-}
-
-fn product(shape: &[Dim]) -> usize {
-    shape.iter().map(one_row).fold(1, usize::saturating_mul)
-}
-
-/// A size for a batch of one row.
-fn one_row(d: &Dim) -> usize {
-    d.eval(&|s| (&*s.0 == BATCH).then_some(1)).and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
 }

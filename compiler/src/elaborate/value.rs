@@ -40,12 +40,14 @@ pub(super) struct Axis {
     pub(super) from: Option<From>,
     /// Whether it was made by `new` or `keep`: it meets any one axis in its place.
     pub(super) stretch: bool,
+    /// Whether it runs backwards: of a padded axis, what was filled up comes first.
+    pub(super) flipped: bool,
 }
 
 impl Axis {
     /// An unnamed axis.
     pub(super) fn of(size: Dim) -> Axis {
-        Axis { size, name: None, from: None, stretch: false }
+        Axis { size, name: None, from: None, stretch: false, flipped: false }
     }
 }
 

@@ -60,8 +60,13 @@ pub(crate) fn run(program: &Program) -> Vec<String> {
 impl Run<'_> {
     /// One step on rows of the data; its outputs as text.
     fn perform(&mut self, graph: &Graph, first: usize, n_rows: usize, step: i64) -> Vec<String> {
-        let graph = specialise(graph, &|_| Some(n_rows as i64)).expect("the sizes fit");
-        let inputs = self.program.inputs.iter().map(|i| Buffer::from_bytes(&tables::rows(i, first, n_rows).to_bytes()));
+        let sizes = self.program.largest(n_rows);
+        let graph = specialise(graph, &|sym| self.program.size(&sizes, sym)).expect("the sizes fit");
+        let inputs = self
+            .program
+            .inputs
+            .iter()
+            .map(|i| Buffer::from_bytes(&tables::rows(i, self.program, first, n_rows).to_bytes()));
         let inputs: Vec<Buffer> = inputs.collect();
         let held = Held { states: self.states.clone(), inputs: inputs.clone() };
         assert_native_equals_oracle(&graph, &held, "passes off");

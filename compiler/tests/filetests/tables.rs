@@ -3,16 +3,22 @@
 use crate::page;
 use ndarray::{ArrayD, IxDyn};
 use nnc_compiler::ir::array::Array;
-use nnc_compiler::program::{Input, SourceSpec};
+use nnc_compiler::program::{Input, Program, SourceSpec};
 use nnc_compiler::world::World;
-use nnc_runtime::data::{ColumnSchema, DataError, Format, Schema};
+use nnc_runtime::data::tokens::{Tokens, Vocabulary};
+use nnc_runtime::data::{ColumnSchema, DataError, Encoding, Format, Schema};
 use nnc_runtime::dtype::DType;
+use nnc_runtime::train::Fill;
+use std::sync::Arc;
 
 /// `csv("table")`: eight rows of three columns of numbers, one of classes and one of text.
 const A: [f64; 8] = [-2.0, -0.5, 0.0, 0.25, 1.0, 1.5, 3.0, 40.0];
 const B: [f64; 8] = [1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0];
 const C: [f64; 8] = [0.5, -1.0, 2.0, 0.0, 1.0, -0.25, 4.0, -3.0];
 const K: [f64; 8] = [0.0, 1.0, 2.0, 2.0, 1.0, 0.0, 1.0, 2.0];
+
+/// The texts of the column `name`.
+const NAMES: [&str; 8] = ["a b", "b", "c a b a", "", "a", "b b b", "a c", "c"];
 
 /// Schemas without files.
 pub(crate) struct Tables;
@@ -24,11 +30,7 @@ impl World for Tables {
     }
 
     fn schema(&self, _: &str, spec: &SourceSpec) -> Result<Schema, DataError> {
-        let column = |name: &str, dtype, row_shape: &[usize]| ColumnSchema {
-            name: name.into(),
-            dtype,
-            row_shape: row_shape.to_vec(),
-        };
+        let column = |name: &str, dtype, row_shape: &[usize]| ColumnSchema::new(name, dtype, row_shape.to_vec());
         let images =
             |side: usize| vec![column("images", Ok(DType::U8), &[side, side]), column("labels", Ok(DType::U8), &[])];
         match (spec.format, spec.path.as_str()) {
@@ -38,7 +40,7 @@ impl World for Tables {
                 let text = Err(DataError::new("table", "the column `name` holds text").help("leave it out"));
                 let mut columns: Vec<ColumnSchema> = ["a", "b", "c"].map(|n| column(n, Ok(DType::F64), &[])).into();
                 columns.push(column("k", Ok(DType::I32), &[]));
-                columns.push(column("name", text, &[]));
+                columns.push(ColumnSchema { is_text: true, ..column("name", text, &[]) });
                 Ok(Schema { columns, train_rows: 8, test_rows: None })
             }
             _ => {
@@ -47,15 +49,37 @@ impl World for Tables {
             }
         }
     }
+
+    fn encoding(&self, _: &str, _: &SourceSpec, _: &str, tokens: &Tokens) -> Result<Arc<Encoding>, DataError> {
+        let vocabulary = Vocabulary::of(tokens, NAMES.into_iter());
+        let counts = || NAMES.iter().map(|name| tokens.count(name));
+        let lengths = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
+        Ok(Arc::new(Encoding { tokens: tokens.clone(), vocabulary, lengths }))
+    }
 }
 
-/// Rows of an input, from `first` on, as the runtime would hold them.
-pub(crate) fn rows(input: &Input, first: usize, n_rows: usize) -> Array {
-    let shape: Vec<usize> = [n_rows].iter().chain(&input.row_shape).copied().collect();
-    let row: usize = input.row_shape.iter().product();
+/// The class numbers of a text.
+fn tokens(input: &Input, row: usize) -> Vec<u32> {
+    let mut numbers = vec![];
+    if let Some(encoding) = &input.encoding {
+        encoding.vocabulary.encode(&encoding.tokens, NAMES[row % 8], &mut numbers);
+    }
+    numbers
+}
+
+/// Rows of an input, from `first` on, as the runtime would hold them; those along a padded axis as long as they may be.
+pub(crate) fn rows(input: &Input, program: &Program, first: usize, n_rows: usize) -> Array {
+    let longest = match input.fill {
+        Fill::Padded(axis) => Some(program.padded[axis].1.largest()),
+        Fill::Fixed | Fill::Lengths(_) => None,
+    };
+    let shape: Vec<usize> = [n_rows].into_iter().chain(longest).chain(input.row_shape.iter().copied()).collect();
+    let row: usize = shape[1..].iter().product();
     let value = |i: usize| {
         let (row, place) = (first + i / row, i % row);
         match input.column.as_str() {
+            "name" if matches!(input.fill, Fill::Lengths(_)) => tokens(input, row).len() as f64,
+            "name" => f64::from(tokens(input, row).get(place).copied().unwrap_or(0)),
             "a" => A[row % 8],
             "b" => B[row % 8],
             "c" => C[row % 8],

@@ -75,23 +75,28 @@ impl<'a> Gather<'a> {
         Ok(Gather { column, to })
     }
 
-    /// Bytes that one row takes in the destination.
-    pub fn row_bytes(&self) -> usize {
-        self.column.row_elements() * self.to.size()
+    /// Bytes that one row takes in the destination, of a ragged column with `length` values a row.
+    pub fn row_bytes(&self, length: usize) -> usize {
+        let values = if self.column.length(0).is_some() { length } else { 1 };
+        values * self.column.row_elements() * self.to.size()
     }
 
-    /// Copies the rows, one after another, into `destination`.
+    /// Copies the rows, one after another, into `destination`; those of a ragged column filled up with zeros to `length` values.
     ///
     /// # Panics
     ///
-    /// When `destination` does not have exactly the length of these rows, or a row is not in the column.
-    pub fn copy(&self, rows: &[u32], destination: &mut [u8]) {
-        assert_eq!(destination.len(), rows.len() * self.row_bytes(), "the destination must fit {} rows", rows.len());
-        let row_bytes = self.column.row_bytes();
-        // Neither chunk size is 0: a row has at least one element, an element at least one byte.
-        for (&row, to) in rows.iter().zip(destination.chunks_exact_mut(self.row_bytes())) {
-            let start = row as usize * row_bytes;
-            convert(self.column.dtype(), &self.column.data()[start..start + row_bytes], self.to, to);
+    /// When `destination` does not have exactly the length of these rows, a row is not in the column, or it is longer than
+    /// `length`.
+    pub fn copy(&self, rows: &[u32], length: usize, destination: &mut [u8]) {
+        let row_bytes = self.row_bytes(length);
+        assert_eq!(destination.len(), rows.len() * row_bytes, "the destination must fit {} rows", rows.len());
+        let (from, to) = (self.column.dtype(), self.to);
+        // A row of no bytes takes no place: its chunks are of the one byte that is not there.
+        for (&row, target) in rows.iter().zip(destination.chunks_exact_mut(row_bytes.max(1))) {
+            let elements = self.column.elements(row as usize);
+            let (head, tail) = target.split_at_mut(elements.len() * to.size());
+            convert(from, &self.column.data()[elements.start * from.size()..elements.end * from.size()], to, head);
+            tail.fill(0);
         }
     }
 }
@@ -159,8 +164,8 @@ mod tests {
 
     fn gathered(column: &Column, to: DType, rows: &[u32]) -> Vec<u8> {
         let gather = Gather::new(column, to).unwrap();
-        let mut bytes = vec![0xaa; rows.len() * gather.row_bytes()];
-        gather.copy(rows, &mut bytes);
+        let mut bytes = vec![0xaa; rows.len() * gather.row_bytes(4)];
+        gather.copy(rows, 4, &mut bytes);
         bytes
     }
 
@@ -174,6 +179,13 @@ mod tests {
         epoch.shuffle(&part, &[4, 2, 0, 1, 3]);
         assert_eq!(epoch.batch(0), Some(&[14, 12][..]));
         assert_eq!(epoch.batch(2), Some(&[13][..]));
+    }
+
+    #[test]
+    fn ragged_rows_are_filled_up_with_zeros() {
+        let column =
+            Column::ragged("c", Path::new("f").into(), DType::U8, vec![0, 2, 2, 5], vec![1, 2, 3, 4, 5].into());
+        assert_eq!(gathered(&column.unwrap(), DType::U8, &[2, 1, 0]), [3, 4, 5, 0, 0, 0, 0, 0, 1, 2, 0, 0]);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Columns and tables: what every reader produces.
 
+use std::ops::Range;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -11,9 +12,11 @@ use crate::text::nearest;
 /// The most bytes that one column may hold in memory: 64 GiB.
 pub const MAX_COLUMN_BYTES: u64 = 64 << 30;
 
-/// One named column: for each row a value of the same shape and type.
+/// One named column: for each row a value of the same shape and type, or a list of such values in a *ragged* column, whose
+/// rows differ in length.
 ///
-/// Invariant: `data` holds exactly `rows` times the elements of `row_shape`, row major, little-endian.
+/// Invariant: `data` holds exactly as many times the elements of `row_shape` as there are rows, or as the last of `starts`
+/// says; row major, little-endian.
 #[derive(Debug)]
 pub struct Column {
     name: String,
@@ -22,6 +25,8 @@ pub struct Column {
     row_shape: Vec<usize>,
     row_elements: usize,
     rows: usize,
+    /// Of a ragged column: which value is the first of each row, and behind them the number of all values. Ascending.
+    starts: Option<Vec<usize>>,
     data: Bytes,
 }
 
@@ -40,7 +45,23 @@ impl Column {
             return None;
         }
         let rows = data.len() / row_bytes;
-        Some(Column { name: name.into(), file, dtype, row_shape, row_elements, rows, data })
+        Some(Column { name: name.into(), file, dtype, row_shape, row_elements, rows, starts: None, data })
+    }
+
+    /// A ragged column of single values: row `i` has those from `starts[i]` up to `starts[i + 1]`. `None` when `starts` does
+    /// not ascend from 0 to the number of values in `data`.
+    pub fn ragged(
+        name: impl Into<String>,
+        file: Arc<Path>,
+        dtype: DType,
+        starts: Vec<usize>,
+        data: Bytes,
+    ) -> Option<Column> {
+        let values = starts.last()?.checked_mul(dtype.size())?;
+        let sound = starts.first() == Some(&0) && starts.is_sorted() && values == data.len();
+        let rows = starts.len() - 1;
+        let starts = Some(starts);
+        sound.then(|| Column { name: name.into(), file, dtype, row_shape: vec![], row_elements: 1, rows, starts, data })
     }
 
     /// The name by which a data block calls it.
@@ -58,19 +79,37 @@ impl Column {
         self.dtype
     }
 
-    /// The shape of one row: `[28, 28]` for images, `[]` for labels.
+    /// The shape of one row: `[28, 28]` for images, `[]` for labels; of one value of a row in a ragged column.
     pub fn row_shape(&self) -> &[usize] {
         &self.row_shape
     }
 
-    /// Elements in one row, at least 1.
+    /// Elements in one row, or in one value of a row; at least 1.
     pub fn row_elements(&self) -> usize {
         self.row_elements
     }
 
-    /// Bytes of one row as stored.
+    /// Bytes of one row as stored, or of one value of a row.
     pub fn row_bytes(&self) -> usize {
         self.row_elements * self.dtype.size()
+    }
+
+    /// How many values row `row` of a ragged column has; `None` when the column is not ragged or has no such row.
+    pub fn length(&self, row: usize) -> Option<usize> {
+        let starts = self.starts.as_ref()?;
+        Some(starts.get(row + 1)? - starts[row])
+    }
+
+    /// The elements of row `row`, as a range among all elements.
+    ///
+    /// # Panics
+    ///
+    /// When there is no such row.
+    pub(super) fn elements(&self, row: usize) -> Range<usize> {
+        match &self.starts {
+            Some(starts) => starts[row]..starts[row + 1],
+            None => row * self.row_elements..(row + 1) * self.row_elements,
+        }
     }
 
     /// How many rows there are.
@@ -85,12 +124,15 @@ impl Column {
 
     /// Element `index`, counted through all rows, as a double; `None` past the end.
     pub fn value(&self, index: usize) -> Option<f64> {
-        (index < self.rows * self.row_elements).then(|| element_as_f64(self.dtype, &self.data, index))
+        (index < self.data.len() / self.dtype.size()).then(|| element_as_f64(self.dtype, &self.data, index))
     }
 
     /// The place of element `index` for an error message.
     pub(super) fn place_of(&self, index: usize) -> Place {
-        let row = (index / self.row_elements) as u64 + 1;
+        let row = match &self.starts {
+            Some(starts) => starts.partition_point(|&start| start <= index) as u64,
+            None => (index / self.row_elements) as u64 + 1,
+        };
         Place::Row { row, line: None, column: Some(self.name.clone()) }
     }
 
@@ -138,6 +180,11 @@ impl Table {
         self.rows
     }
 
+    /// The columns, to be joined with others.
+    pub(super) fn into_columns(self) -> Vec<Column> {
+        self.columns
+    }
+
     /// The columns, in the order in which they were asked for.
     pub fn columns(&self) -> &[Column] {
         &self.columns
@@ -179,6 +226,17 @@ mod tests {
         assert_eq!((column.rows(), column.row_bytes(), column.row_elements()), (2, 8, 2));
         assert_eq!(column.value(3), Some(f64::from(0x0101_0101)));
         assert_eq!(column.value(4), None);
+    }
+
+    #[test]
+    fn a_ragged_column_is_cut_at_its_starts() {
+        let file: Arc<Path> = Path::new("f").into();
+        let of = |starts: &[usize]| Column::ragged("a", file.clone(), DType::U8, starts.to_vec(), vec![5, 6, 7].into());
+        assert!(of(&[]).is_none() && of(&[1, 3]).is_none() && of(&[0, 2]).is_none() && of(&[0, 4, 3]).is_none());
+        let column = of(&[0, 1, 1, 3]).unwrap();
+        assert_eq!((column.rows(), column.length(1), column.length(2), column.length(3)), (3, Some(0), Some(2), None));
+        assert_eq!((column.elements(2), column.value(2), column.value(3)), (1..3, Some(7.0), None));
+        assert!(column.place_of(1).to_string().starts_with("row 3"));
     }
 
     #[test]

@@ -1,9 +1,10 @@
 //! CSV files with a header row; every column that a program uses must hold finite numbers.
 //!
 //! Cells may be quoted and may have spaces around them; lines end in LF or CRLF, blank lines are skipped, a UTF-8
-//! byte-order mark is ignored. A column whose cells are all integers that fit in 32 bits is `i32`, any other column of
+//! byte-order mark is ignored. A file whose name ends in `.tsv` has tabs between cells, and no quotes. A column whose cells are all integers that fit in 32 bits is `i32`, any other column of
 //! numbers `f64` (rounding to `f32` is the consumer's).
 
+use std::cell::OnceCell;
 use std::collections::HashMap;
 use std::io::Read;
 use std::path::Path;
@@ -14,6 +15,7 @@ use ::csv::{ByteRecord, Reader, ReaderBuilder};
 use super::column::{Column, MAX_COLUMN_BYTES, Table, no_such_column};
 use super::error::{DataError, Place};
 use super::file::{open, recognise, system_error};
+use super::texts::Texts;
 use super::{ColumnSchema, Schema, Source};
 use crate::dtype::DType;
 use crate::text::quoted;
@@ -28,11 +30,11 @@ pub(super) fn schema(path: &Path) -> Result<Schema, DataError> {
     let mut cells: Vec<Cells> = file.names.iter().map(|_| Cells::new(false)).collect();
     let all: Vec<usize> = (0..cells.len()).collect();
     let train_rows = file.read_rows(&all, &mut cells)?;
-    let columns = file.names.into_iter().zip(cells).map(|(name, cells)| ColumnSchema {
-        name,
-        dtype: cells.dtype(),
-        row_shape: Vec::new(),
-    });
+    let columns = file
+        .names
+        .into_iter()
+        .zip(cells)
+        .map(|(name, cells)| ColumnSchema { is_text: true, ..ColumnSchema::new(name, cells.dtype(), Vec::new()) });
     Ok(Schema { columns: columns.collect(), train_rows, test_rows: None })
 }
 
@@ -50,6 +52,26 @@ pub(super) fn load(path: &Path, wanted: &[&str]) -> Result<Source, DataError> {
     let shared: Arc<Path> = Arc::from(path);
     let columns = cells.into_iter().zip(wanted).map(|(cells, name)| cells.into_column(name, shared.clone()));
     Ok(Source { train: Table::new(columns.collect::<Result<_, _>>()?)?, test: None })
+}
+
+/// Reads the wanted columns as text.
+pub(super) fn texts(path: &Path, wanted: &str) -> Result<Texts, DataError> {
+    let contents = read(path)?;
+    let mut file = CsvFile::new(path, &contents)?;
+    let index = file.names.iter().position(|other| other == wanted);
+    let index = index.ok_or_else(|| no_such_column(path, wanted, file.names.iter().map(String::as_str)))?;
+    let (mut text, mut ends) = (String::new(), vec![]);
+    let name = Some(file.names[index].clone());
+    file.each_row(&mut |row, line, record| {
+        let cell = std::str::from_utf8(&record[index]).map_err(|_| {
+            let place = Place::Row { row, line: Some(line()), column: name.clone() };
+            DataError::new(path, "the cell is not UTF-8 text").at(place)
+        })?;
+        text.push_str(cell);
+        ends.push(text.len());
+        Ok(())
+    })?;
+    Ok(Texts::joined(path, text, &ends))
 }
 
 /// The cells of one column while they are read.
@@ -103,6 +125,9 @@ fn read(path: &Path) -> Result<Vec<u8>, DataError> {
     Ok(contents)
 }
 
+/// What is done with a row: its number, its line and its cells, as many as the header names.
+type Visit<'v> = dyn FnMut(u64, &dyn Fn() -> u64, &ByteRecord) -> Result<(), DataError> + 'v;
+
 struct CsvFile<'a> {
     path: &'a Path,
     contents: &'a [u8],
@@ -113,28 +138,21 @@ struct CsvFile<'a> {
 impl<'a> CsvFile<'a> {
     /// Reads the header row.
     fn new(path: &'a Path, contents: &'a [u8]) -> Result<CsvFile<'a>, DataError> {
-        let mut reader = ReaderBuilder::new().flexible(true).has_headers(true).from_reader(contents);
+        let tabs = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("tsv"));
+        let mut builder = ReaderBuilder::new();
+        builder.flexible(true).has_headers(true).delimiter(if tabs { b'\t' } else { b',' });
+        // Tables with tabs have no quotes: a cell may begin with one.
+        let mut reader = builder.quoting(!tabs).from_reader(contents);
         let header = reader.byte_headers().map_err(|error| read_error(path, &error))?.clone();
         let names = column_names(path, &header)?;
         Ok(CsvFile { path, contents, reader, names })
     }
 
-    /// Reads all rows, keeping of each the cells at `indices`, and returns their number. Errors in the shape of the
-    /// file are returned at once, a cell that is not a number is noted in its column.
+    /// Reads all rows, keeping of each the cells at `indices`, and returns their number. A cell that is not a number is noted
+    /// in its column.
     fn read_rows(&mut self, indices: &[usize], cells: &mut [Cells]) -> Result<usize, DataError> {
-        let mut record = ByteRecord::new();
-        let mut rows = 0;
-        loop {
-            let more = self.reader.read_byte_record(&mut record).map_err(|error| read_error(self.path, &error))?;
-            if !more {
-                break;
-            }
-            rows += 1;
-            // Counted when a cell needs it, once for all cells of the row.
-            let mut line = None;
-            if record.len() != self.names.len() {
-                return Err(self.ragged(&record, rows));
-            }
+        let (path, names) = (self.path, self.names.clone());
+        self.each_row(&mut |row, line, record| {
             for (&index, column) in indices.iter().zip(cells.iter_mut()).filter(|(_, column)| column.fault.is_none()) {
                 match number(&record[index]) {
                     Ok((value, integer)) => {
@@ -144,10 +162,8 @@ impl<'a> CsvFile<'a> {
                         }
                     }
                     Err((what, help)) => {
-                        let column_name = Some(self.names[index].clone());
-                        let line = *line.get_or_insert_with(|| line_of(self.contents, &record));
-                        let place = Place::Row { row: rows, line: Some(line), column: column_name };
-                        let error = DataError::new(self.path, what).at(place);
+                        let place = Place::Row { row, line: Some(line()), column: Some(names[index].clone()) };
+                        let error = DataError::new(path, what).at(place);
                         column.fault = Some(match help {
                             Some(help) => error.help(help),
                             None => error,
@@ -155,6 +171,23 @@ impl<'a> CsvFile<'a> {
                     }
                 }
             }
+            Ok(())
+        })
+    }
+
+    /// Calls `visit` with every row, its number from 1 and a way to its line, and returns the number of rows. A row of another
+    /// length than the header is an error.
+    fn each_row(&mut self, visit: &mut Visit<'_>) -> Result<usize, DataError> {
+        let mut record = ByteRecord::new();
+        let mut rows = 0;
+        while self.reader.read_byte_record(&mut record).map_err(|error| read_error(self.path, &error))? {
+            rows += 1;
+            if record.len() != self.names.len() {
+                return Err(self.ragged(&record, rows));
+            }
+            // Counted when a cell needs it, once for all cells of the row.
+            let counted = OnceCell::new();
+            visit(rows, &|| *counted.get_or_init(|| line_of(self.contents, &record)), &record)?;
         }
         match rows {
             0 => Err(DataError::new(self.path, "the file holds a header but no rows")),

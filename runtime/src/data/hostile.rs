@@ -5,7 +5,10 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use super::{Format, Request, Schema, idx};
+use std::sync::Arc;
+
+use super::tokens::{Tokens, Unit};
+use super::{Format, Request, Schema, Wanted, idx};
 
 /// A small generator (Marsaglia's xorshift) so that failures repeat.
 struct Random(u64);
@@ -126,14 +129,14 @@ fn one_wrong_bit_in_a_compressed_payload_is_always_noticed() {
 fn mutated_csv_files_are_read_or_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.csv");
-    let request = Request { format: Format::Csv, path: path.clone(), hint: None };
+    let request = Request { format: Format::Csv, path: path.clone(), windows: None, hint: None };
     let good = b"length,width,\"a \"\"b\"\"\"\n1,2.5,-3\n4,5e1,6\r\n7,.5,\"9\"\n";
     let mut random = Random(42);
     for round in 0..3000 {
         renew(&path, &if round == 0 { good.to_vec() } else { mutate(&mut random, good) });
         let Ok(Schema { columns, train_rows, .. }) = request.schema() else { continue };
         for column in &columns {
-            let loaded = request.load(&[&column.name]);
+            let loaded = request.load(&[Wanted { column: column.name.clone(), encoding: None }]);
             match &column.dtype {
                 Ok(dtype) => {
                     let source = loaded.expect("a column with a type can be loaded");
@@ -142,6 +145,10 @@ fn mutated_csv_files_are_read_or_refused() {
                 }
                 Err(error) => assert_eq!(loaded.as_ref().err(), Some(error)),
             }
+            // Any column can be read as text, unless its bytes are none.
+            let Ok(encoding) = request.encoding(&column.name, &Tokens::of(Unit::Words)) else { continue };
+            let wanted = Wanted { column: column.name.clone(), encoding: Some(Arc::new(encoding)) };
+            assert_eq!(request.load(&[wanted]).expect("text that was read is read again").train.rows(), train_rows);
         }
     }
 }

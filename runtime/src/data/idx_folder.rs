@@ -91,11 +91,10 @@ fn part_schema(files: &Part) -> Result<(Vec<ColumnSchema>, usize), DataError> {
         return Err(DataError::new(&files[1], what).help("the two files must come from the same data set"));
     }
     let rows = images.rows();
-    let columns = [images, labels].into_iter().zip(COLUMNS).map(|(header, name)| ColumnSchema {
-        name: name.to_owned(),
-        dtype: Ok(header.dtype()),
-        row_shape: header.row_shape().to_vec(),
-    });
+    let columns = [images, labels]
+        .into_iter()
+        .zip(COLUMNS)
+        .map(|(header, name)| ColumnSchema::new(name, Ok(header.dtype()), header.row_shape().to_vec()));
     Ok((columns.collect(), rows))
 }
 

@@ -14,12 +14,18 @@ mod file;
 pub mod idx;
 mod idx_folder;
 pub mod split;
+mod texts;
+pub mod tokens;
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 pub use self::bytes::Bytes;
 pub use self::column::{Column, MAX_COLUMN_BYTES, Table};
 pub use self::error::{DataError, Place};
+use self::texts::Texts;
+pub use self::texts::Windows;
+use self::tokens::{Tokens, Vocabulary};
 use crate::dtype::DType;
 
 /// The kinds of source, by the names that a data block gives them.
@@ -27,19 +33,25 @@ use crate::dtype::DType;
 pub enum Format {
     /// `idx("folder")`: image and label files as MNIST has them.
     Idx,
-    /// `csv("file.csv")`: a header row and numbers.
+    /// `csv("file.csv")`: a header row, numbers and texts.
     Csv,
+    /// `lines("file.txt")`: a text a line.
+    Lines,
+    /// `text("file.txt", window = 65)`: one text, cut into windows.
+    Text,
 }
 
 impl Format {
     /// Every format, in the order of declaration.
-    pub const ALL: [Format; 2] = [Format::Idx, Format::Csv];
+    pub const ALL: [Format; 4] = [Format::Idx, Format::Csv, Format::Lines, Format::Text];
 
     /// The name in a data block.
     pub const fn name(self) -> &'static str {
         match self {
             Format::Idx => "idx",
             Format::Csv => "csv",
+            Format::Lines => "lines",
+            Format::Text => "text",
         }
     }
 
@@ -50,12 +62,14 @@ impl Format {
 }
 
 /// A source to be read.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Request {
     /// How to read it.
     pub format: Format,
     /// The file or folder.
     pub path: PathBuf,
+    /// How `text` is cut into rows; other formats have none.
+    pub windows: Option<Windows>,
     /// How to get the data, shown when the file or folder is not there.
     pub hint: Option<String>,
 }
@@ -67,14 +81,60 @@ pub struct ColumnSchema {
     pub name: String,
     /// The element type, or why the column cannot be used (a CSV column that holds text, say).
     pub dtype: Result<DType, DataError>,
-    /// The shape of one row; empty for a scalar.
+    /// The shape of one row; empty for a scalar. Of one value of a row where rows differ in length.
     pub row_shape: Vec<usize>,
+    /// The shortest and the longest row, where rows differ in length.
+    pub lengths: Option<(usize, usize)>,
+    /// Whether it can be read as text, by `chars` and `words`.
+    pub is_text: bool,
 }
 
 impl ColumnSchema {
     fn of(column: &Column) -> ColumnSchema {
         let row_shape = column.row_shape().to_vec();
-        ColumnSchema { name: column.name().to_owned(), dtype: Ok(column.dtype()), row_shape }
+        ColumnSchema::new(column.name(), Ok(column.dtype()), row_shape)
+    }
+
+    /// A column of rows of one shape.
+    pub fn new(name: impl Into<String>, dtype: Result<DType, DataError>, row_shape: Vec<usize>) -> ColumnSchema {
+        ColumnSchema { name: name.into(), dtype, row_shape, lengths: None, is_text: false }
+    }
+
+    /// A column of text of the file at `path`.
+    fn text(name: &str, path: &Path) -> ColumnSchema {
+        let error = DataError::new(path, format!("column `{name}` holds text")).at(Place::Column(name.to_owned()));
+        let dtype = Err(error.help(format!("cut it into class numbers: `chars({name})` or `words({name})`")));
+        ColumnSchema { is_text: true, ..ColumnSchema::new(name, dtype, vec![]) }
+    }
+}
+
+/// A column as a program reads it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Wanted {
+    /// Its name in the source.
+    pub column: String,
+    /// How its text becomes class numbers.
+    pub encoding: Option<Arc<Encoding>>,
+}
+
+/// How a column of text becomes class numbers.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Encoding {
+    /// How a text is cut.
+    pub tokens: Tokens,
+    /// The class number of each token.
+    pub vocabulary: Vocabulary,
+    /// Tokens of the shortest and the longest row of all parts.
+    pub lengths: (usize, usize),
+}
+
+impl Wanted {
+    /// The name that the loaded column has: `label`, `words(review, most = 10000)`.
+    pub fn name(&self) -> String {
+        match &self.encoding {
+            Some(encoding) => encoding.tokens.call(&self.column),
+            None => self.column.clone(),
+        }
     }
 }
 
@@ -99,21 +159,61 @@ pub struct Source {
 }
 
 impl Request {
-    /// Columns, shapes and counts. For IDX only headers are read (and the first bytes inflated); a CSV file is read
+    /// Columns, shapes and counts. For IDX only headers are read (and the first bytes inflated); files of text are read
     /// whole.
     pub fn schema(&self) -> Result<Schema, DataError> {
         self.with_hint(|path| match self.format {
             Format::Idx => idx_folder::schema(path),
             Format::Csv => csv::schema(path),
+            Format::Lines | Format::Text => texts::schema(path, self.windows),
+        })
+    }
+
+    /// The class numbers that a column of text has: its vocabulary is that of the source's training part, before any split.
+    pub fn encoding(&self, column: &str, tokens: &Tokens) -> Result<Encoding, DataError> {
+        self.with_hint(|path| {
+            let texts = self.texts(path, column)?;
+            let vocabulary = Vocabulary::of(tokens, texts.iter());
+            let counts = || texts.iter().map(|text| tokens.count(text));
+            let lengths = (counts().min().unwrap_or(0), counts().max().unwrap_or(0));
+            Ok(Encoding { tokens: tokens.clone(), vocabulary, lengths })
         })
     }
 
     /// Reads the wanted columns, in that order. Columns that are not wanted are not checked.
-    pub fn load(&self, wanted: &[&str]) -> Result<Source, DataError> {
-        self.with_hint(|path| match self.format {
-            Format::Idx => idx_folder::load(path, wanted),
-            Format::Csv => csv::load(path, wanted),
+    pub fn load(&self, wanted: &[Wanted]) -> Result<Source, DataError> {
+        let plain: Vec<&str> =
+            wanted.iter().filter(|w| w.encoding.is_none()).map(|wanted| wanted.column.as_str()).collect();
+        self.with_hint(|path| {
+            let read = match self.format {
+                _ if plain.is_empty() => Source { train: Table::new(vec![])?, test: None },
+                Format::Idx => idx_folder::load(path, &plain)?,
+                Format::Csv => csv::load(path, &plain)?,
+                Format::Lines | Format::Text => return Err(texts::no_numbers(path, plain[0])),
+            };
+            if plain.len() == wanted.len() {
+                return Ok(read);
+            }
+            // Sources of text have no test part of their own.
+            let mut read = read.train.into_columns().into_iter();
+            let columns = wanted.iter().filter_map(|wanted| match &wanted.encoding {
+                None => read.next().map(Ok),
+                Some(encoding) => {
+                    let texts = self.texts(path, &wanted.column);
+                    Some(texts.and_then(|t| t.encode(&wanted.name(), &encoding.tokens, &encoding.vocabulary)))
+                }
+            });
+            Ok(Source { train: Table::new(columns.collect::<Result<_, _>>()?)?, test: None })
         })
+    }
+
+    /// A column of text.
+    fn texts(&self, path: &Path, column: &str) -> Result<Texts, DataError> {
+        match self.format {
+            Format::Csv => csv::texts(path, column),
+            Format::Lines | Format::Text => texts::column(path, self.windows, column),
+            Format::Idx => Err(DataError::new(path, format!("column `{}` is no text", column.escape_debug()))),
+        }
     }
 
     fn with_hint<T>(&self, read: impl FnOnce(&Path) -> Result<T, DataError>) -> Result<T, DataError> {

@@ -1,7 +1,7 @@
 //! The training loop: rows in, typed events out, files in between. It knows no graph and prints nothing.
 //!
-//! A caller describes a run by a [`Plan`] and the program's [`StateSpec`]s, makes a [`Step`](crate::step::Step) for every
-//! batch size that will occur ([`Plan::batch_sizes`]) and calls [`run`]. Everything that a run computes follows from the
+//! A caller describes a run by a [`Plan`] and the program's [`StateSpec`]s, says how a [`Step`](crate::step::Step) for the free
+//! sizes of a batch is made ([`Steps`]) and calls [`run`]. Everything that a run computes follows from the
 //! plan, the seed, the initial states and the data; times appear in events only, never in files. A run that is
 //! interrupted and started again from its `last.safetensors` therefore gives the bits of one that never stopped.
 
@@ -19,11 +19,11 @@ mod rules;
 mod run;
 
 pub use self::event::{Event, Weights};
-pub use self::feed::{Feed, InputSpec, Unfed, input_buffers};
+pub use self::feed::{Feed, Fill, InputSpec, PaddedAxis, Unfed, input_buffers};
 pub use self::figures::{Figures, Value};
 pub use self::folder::{BEST, CURVE, Folder, LAST, SOURCE};
 pub use self::parts::Parts;
-pub use self::pass::{Evaluator, Steps};
+pub use self::pass::{Evaluator, Halt, Make, NoStep, Steps};
 pub use self::plan::{FigureSpec, Gather, Order, Part, Plan, Role, StateSpec, Watch};
 pub use self::progress::{Best, Key, Progress, split_key};
 pub use self::restore::{Refusal, Restored, restore};

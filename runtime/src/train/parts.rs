@@ -1,6 +1,6 @@
 //! The rows of a run, part by part, and the feed that each part is read through.
 
-use super::feed::{Feed, InputSpec, Unfed};
+use super::feed::{Feed, InputSpec, PaddedAxis, Unfed};
 use super::plan::Part;
 use crate::data::Source;
 use crate::data::split::{Split, Test};
@@ -16,10 +16,15 @@ pub struct Parts<'a> {
 
 impl<'a> Parts<'a> {
     /// Prepares the parts of `source`.
-    pub fn new(source: &'a Source, split: &Split, inputs: &[InputSpec]) -> Result<Parts<'a>, Unfed> {
-        let train_feed = Feed::new(&source.train, inputs)?;
+    pub fn new(
+        source: &'a Source,
+        split: &Split,
+        inputs: &[InputSpec],
+        axes: &[PaddedAxis],
+    ) -> Result<Parts<'a>, Unfed> {
+        let train_feed = Feed::new(&source.train, inputs, axes)?;
         let own = match (&split.test, &source.test) {
-            (Test::Own(_), Some(table)) => Some((Feed::new(table, inputs)?, table.rows())),
+            (Test::Own(_), Some(table)) => Some((Feed::new(table, inputs, axes)?, table.rows())),
             _ => None,
         };
         let (test_feed, test) = match (own, &split.test) {

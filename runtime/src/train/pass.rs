@@ -1,6 +1,8 @@
-//! Steps by batch size, and one pass of evaluation.
+//! Steps by the free sizes of a batch, and one pass of evaluation.
 
+use std::error::Error;
 use std::num::NonZeroUsize;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::accumulate::Accumulator;
@@ -11,76 +13,109 @@ use crate::buffer::Buffer;
 use crate::kernels::pool::Pool;
 use crate::step::{Step, StepIo};
 
-/// The steps of one mode, one for each batch size.
-#[derive(Default)]
-pub struct Steps {
-    by_rows: Vec<ByRows>,
+/// Makes the step for these free sizes: rows, then each padded axis of the program.
+pub type Make<'a> = dyn Fn(&[usize]) -> Result<Box<dyn Step>, Box<dyn Error + Send + Sync>> + 'a;
+
+/// The steps of one mode, one for each combination of free sizes, made when it first occurs.
+pub struct Steps<'a> {
+    make: Box<Make<'a>>,
+    made: Vec<Made>,
+    /// What each of them reports.
+    figures: Vec<FigureSpec>,
 }
 
-/// The step of one batch size.
-struct ByRows {
-    rows: usize,
+/// The step of one combination.
+struct Made {
+    sizes: Vec<usize>,
     step: Box<dyn Step>,
     /// For each figure that is wanted, which of the step's outputs it is.
     figures: Vec<usize>,
 }
 
-impl Steps {
+/// Why there is no step for a batch.
+#[derive(Clone, Debug)]
+pub struct NoStep {
+    /// The free sizes.
+    pub sizes: Vec<usize>,
+    /// What who makes steps says.
+    pub error: Arc<dyn Error + Send + Sync>,
+}
+
+impl PartialEq for NoStep {
+    fn eq(&self, other: &NoStep) -> bool {
+        self.sizes == other.sizes && self.error.to_string() == other.error.to_string()
+    }
+}
+
+impl<'a> Steps<'a> {
     /// None yet.
-    pub fn new() -> Steps {
-        Steps::default()
+    pub fn new(make: Box<Make<'a>>) -> Steps<'a> {
+        Steps { make, made: vec![], figures: vec![] }
     }
 
-    /// Adds the step for batches of `rows` rows.
-    pub fn insert(&mut self, rows: usize, step: Box<dyn Step>) {
-        self.by_rows.push(ByRows { rows, step, figures: vec![] });
+    /// Adds a step that is made already.
+    pub fn insert(&mut self, sizes: Vec<usize>, step: Box<dyn Step>) {
+        let figures = places(step.as_ref(), &self.figures);
+        self.made.push(Made { sizes, step, figures });
     }
 
-    /// The step for batches of `rows` rows.
+    /// The step for these sizes.
+    ///
+    /// # Errors
+    /// When it cannot be made.
     ///
     /// # Panics
-    ///
-    /// When it was not made. [`Plan::batch_sizes`](super::Plan::batch_sizes) lists those to make.
-    pub fn of(&mut self, rows: usize) -> &mut dyn Step {
-        self.reporting(rows).0
+    /// When it does not report a figure: see [`Steps::report`].
+    pub fn of(&mut self, sizes: &[usize]) -> Result<&mut dyn Step, NoStep> {
+        Ok(self.reporting(sizes)?.0)
     }
 
-    /// The step for batches of `rows` rows, and which of its outputs the figures of [`Steps::report`] are.
+    /// The step for these sizes, and which of its outputs the figures of [`Steps::report`] are.
+    ///
+    /// # Errors
+    /// When it cannot be made.
     ///
     /// # Panics
-    ///
-    /// When it was not made.
-    pub(crate) fn reporting(&mut self, rows: usize) -> (&mut dyn Step, &[usize]) {
-        match self.by_rows.iter_mut().find(|entry| entry.rows == rows) {
-            Some(entry) => (entry.step.as_mut(), &entry.figures),
-            None => panic!("no step was made for batches of {rows} rows"),
-        }
+    /// When it does not report a figure.
+    pub(crate) fn reporting(&mut self, sizes: &[usize]) -> Result<(&mut dyn Step, &[usize]), NoStep> {
+        let place = match self.made.iter().position(|made| made.sizes == sizes) {
+            Some(place) => place,
+            None => {
+                let step =
+                    (self.make)(sizes).map_err(|error| NoStep { sizes: sizes.to_vec(), error: Arc::from(error) })?;
+                self.insert(sizes.to_vec(), step);
+                self.made.len() - 1
+            }
+        };
+        let made = &mut self.made[place];
+        Ok((made.step.as_mut(), &made.figures))
     }
 
     /// Bytes of working memory of all steps.
     pub fn arena_bytes(&self) -> usize {
-        self.by_rows.iter().map(|entry| entry.step.arena_bytes()).sum()
+        self.made.iter().map(|made| made.step.arena_bytes()).sum()
     }
 
-    /// Finds the figures among the outputs of every step.
+    /// Says which figures are wanted of every step.
     ///
     /// # Panics
     ///
     /// When a step does not report one, with its shape: the compiler made figures and steps from different programs.
     pub(crate) fn report(&mut self, figures: &[FigureSpec]) {
-        for ByRows { rows, step, figures: places } in &mut self.by_rows {
-            let place = |figure: &FigureSpec| {
-                let found = step.outputs().iter().position(|o| o.name == figure.name && o.shape == figure.shape);
-                match found {
-                    Some(place) => place,
-                    None => {
-                        panic!("the step for {rows} rows does not report `{}` of shape {:?}", figure.name, figure.shape)
-                    }
-                }
-            };
-            *places = figures.iter().map(place).collect();
+        self.figures = figures.to_vec();
+        for made in &mut self.made {
+            made.figures = places(made.step.as_ref(), figures);
         }
     }
+}
+
+/// Where a step reports these figures.
+fn places(step: &dyn Step, figures: &[FigureSpec]) -> Vec<usize> {
+    let place = |figure: &FigureSpec| {
+        let found = step.outputs().iter().position(|o| o.name == figure.name && o.shape == figure.shape);
+        found.unwrap_or_else(|| panic!("a step does not report `{}` of shape {:?}", figure.name, figure.shape))
+    };
+    figures.iter().map(place).collect()
 }
 
 /// What a step needs beside states and inputs, the same for all steps of a run.
@@ -93,40 +128,44 @@ pub(crate) struct Machine<'a> {
 }
 
 /// Why a pass has no figures.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Halt {
+#[derive(Clone, Debug)]
+pub enum Halt {
     /// The guarded loss of this batch, from 0, is not finite.
     NotFinite(usize),
+    /// There is no step for a batch.
+    NoStep(NoStep),
     /// The run is to end.
     Interrupted,
 }
 
 /// Evaluates parts of the data: all figures, in batches, metrics with state reset before each pass.
-pub struct Evaluator {
-    steps: Steps,
+pub struct Evaluator<'a> {
+    steps: Steps<'a>,
     batch: NonZeroUsize,
     accumulator: Accumulator,
     /// Metric states as they are before a pass.
     initial: Vec<(usize, Buffer)>,
+    /// The free sizes of the batch in progress.
+    sizes: Vec<usize>,
 }
 
-impl Evaluator {
+impl<'a> Evaluator<'a> {
     /// An evaluator of these steps. `states` hold initial values, which metrics return to before each pass.
     ///
     /// # Panics
     ///
     /// When a step does not report a figure.
     pub fn new(
-        mut steps: Steps,
+        mut steps: Steps<'a>,
         batch: NonZeroUsize,
         figures: &[FigureSpec],
         specs: &[StateSpec],
         states: &[Buffer],
-    ) -> Evaluator {
+    ) -> Evaluator<'a> {
         steps.report(figures);
         let metrics = specs.iter().zip(states).enumerate().filter(|(_, (spec, _))| spec.role == Role::Metric);
         let initial = metrics.map(|(number, (_, state))| (number, state.clone())).collect();
-        Evaluator { steps, batch, accumulator: Accumulator::new(figures.iter().cloned()), initial }
+        Evaluator { steps, batch, accumulator: Accumulator::new(figures.iter().cloned()), initial, sizes: vec![] }
     }
 
     /// One pass over `rows`; no figures when there are none.
@@ -149,8 +188,8 @@ impl Evaluator {
             if machine.interrupt.load(Ordering::Relaxed) {
                 return Err(Halt::Interrupted);
             }
-            feed.fill(rows, inputs);
-            let (step, figures) = self.steps.reporting(rows.len());
+            feed.fill(rows, inputs, &mut self.sizes);
+            let (step, figures) = self.steps.reporting(&self.sizes).map_err(Halt::NoStep)?;
             let mut io = StepIo {
                 states,
                 inputs,
@@ -165,7 +204,7 @@ impl Evaluator {
         Ok(self.accumulator.figures())
     }
 
-    /// Evaluates `rows` outside a run: the figures, or the batch (from 0) whose loss is not finite.
+    /// Evaluates `rows` outside a run.
     pub fn evaluate(
         &mut self,
         feed: &Feed<'_>,
@@ -173,11 +212,8 @@ impl Evaluator {
         states: &mut [Buffer],
         inputs: &mut [Buffer],
         (pool, threads_always, seed): (&Pool, bool, u64),
-    ) -> Result<Figures, usize> {
+    ) -> Result<Figures, Halt> {
         let machine = Machine { pool, threads_always, seed, interrupt: &AtomicBool::new(false) };
-        self.pass(feed, rows, states, inputs, machine).map_err(|halt| match halt {
-            Halt::NotFinite(batch) => batch,
-            Halt::Interrupted => unreachable!("nobody can set the flag"),
-        })
+        self.pass(feed, rows, states, inputs, machine)
     }
 }

@@ -14,7 +14,7 @@ use super::event::{Event, Weights};
 use super::figures::Figures;
 use super::folder::Folder;
 use super::parts::Parts;
-use super::pass::{Evaluator, Halt, Machine, Steps};
+use super::pass::{Evaluator, Halt, Machine, NoStep, Steps};
 use super::plan::{Order, Part, Plan, StateSpec};
 use super::progress::Progress;
 use super::rules::judge;
@@ -37,10 +37,10 @@ pub struct Job<'a> {
     pub inputs: &'a mut [Buffer],
     /// The rows.
     pub parts: &'a Parts<'a>,
-    /// Train steps for every batch size of the training part.
-    pub steps: Steps,
-    /// The evaluator, for every batch size of the other parts.
-    pub evaluator: Evaluator,
+    /// Train steps.
+    pub steps: Steps<'a>,
+    /// The evaluator.
+    pub evaluator: Evaluator<'a>,
     /// How far the run has come; changed as it goes on, so that it is known after an interruption.
     pub progress: &'a mut Progress,
     /// The weights that the `keep` line chose, as [`weights_of`] gives them; on entry those of an earlier part of the run,
@@ -79,6 +79,8 @@ pub enum Failure {
         /// The rows of the batch, from 0, numbers in the table of the part.
         rows: Vec<u32>,
     },
+    /// There is no step for a batch.
+    NoStep(NoStep),
     /// A file cannot be written.
     Save(CheckpointError),
 }
@@ -93,7 +95,7 @@ impl From<CheckpointError> for Failure {
 ///
 /// # Panics
 ///
-/// When a step for a batch size that occurs was not made, or does not report a figure.
+/// When a step does not report a figure.
 pub fn run(job: Job<'_>, sink: &mut dyn FnMut(&Event)) -> Result<Outcome, Failure> {
     Run::new(job, sink).go()
 }
@@ -134,6 +136,8 @@ struct Run<'a, 'b> {
     machine: Machine<'a>,
     training: Accumulator,
     order: Epoch,
+    /// The free sizes of the batch in progress.
+    sizes: Vec<usize>,
     /// Of the epoch in progress.
     work: Work,
     /// Seconds in steps of all epochs before.
@@ -155,7 +159,7 @@ impl<'a, 'b> Run<'a, 'b> {
             interrupt: job.interrupt,
         };
         let order = Epoch::new(job.parts.rows(Part::Train), job.plan.batch);
-        Run { job, sink, machine, training, order, work: Work::default(), seconds: 0.0, valid: None }
+        Run { job, sink, machine, training, order, sizes: vec![], work: Work::default(), seconds: 0.0, valid: None }
     }
 
     fn go(mut self) -> Result<Outcome, Failure> {
@@ -246,8 +250,8 @@ impl<'a, 'b> Run<'a, 'b> {
                 return Ok(Ended::Done);
             }
             let begin = Instant::now();
-            self.job.parts.feed(Part::Train).fill(rows, self.job.inputs);
-            let (step, figures) = self.job.steps.reporting(rows.len());
+            self.job.parts.feed(Part::Train).fill(rows, self.job.inputs, &mut self.sizes);
+            let (step, figures) = self.job.steps.reporting(&self.sizes).map_err(Failure::NoStep)?;
             let mut io = StepIo {
                 states: self.job.states,
                 inputs: self.job.inputs,
@@ -314,6 +318,7 @@ impl<'a, 'b> Run<'a, 'b> {
         match job.evaluator.pass(parts.feed(part), rows, job.states, job.inputs, self.machine) {
             Ok(figures) => Ok(Some(figures)),
             Err(Halt::Interrupted) => Ok(None),
+            Err(Halt::NoStep(none)) => Err(Failure::NoStep(none)),
             Err(Halt::NotFinite(batch)) => {
                 let rows = rows.chunks(job.plan.batch.get()).nth(batch).unwrap_or(&[]).to_vec();
                 let progress = &job.progress;

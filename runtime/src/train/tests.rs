@@ -9,7 +9,7 @@ use super::*;
 use crate::buffer::Buffer;
 use crate::checkpoint::{self, Verdict};
 use crate::data::split::{Choice, Holdout, split};
-use crate::data::{Bytes, Column, Source, Table};
+use crate::data::{Bytes, Column, Source, Table, Wanted};
 use crate::dtype::DType;
 use crate::kernels::philox::permutation;
 use crate::kernels::pool::Pool;
@@ -122,7 +122,8 @@ fn source() -> Source {
 }
 
 fn inputs() -> Vec<InputSpec> {
-    vec![InputSpec { number: 1, column: "x".into(), dtype: DType::F64, row_shape: vec![], classes: None }]
+    let wanted = Wanted { column: "x".into(), encoding: None };
+    vec![InputSpec { number: 1, wanted, dtype: DType::F64, row_shape: vec![], classes: None, fill: Fill::Fixed }]
 }
 
 /// A run's memory, which outlives an interruption only through files.
@@ -164,17 +165,12 @@ impl World {
         let own = source.test.as_ref().map(Table::rows);
         let split =
             split(source.train.rows(), own, Holdout { valid: 0.2, test: 0.0 }, Choice::Shuffled(&order)).unwrap();
-        let parts = Parts::new(source, &split, &inputs()).unwrap();
-        let (mut steps, mut evaluate) = (Steps::new(), Steps::new());
-        for rows in plan.batch_sizes(&[split.train.len()]) {
-            steps.insert(rows, Follow::boxed(rows, true));
-        }
-        for rows in plan.batch_sizes(&[split.valid.len(), parts.rows(Part::Test).len()]) {
-            evaluate.insert(rows, Follow::boxed(rows, false));
-        }
+        let parts = Parts::new(source, &split, &inputs(), &[]).unwrap();
+        let made = |train: bool| Steps::new(Box::new(move |sizes: &[usize]| Ok(Follow::boxed(sizes[0], train))));
+        let (steps, evaluate) = (made(true), made(false));
         let initial = vec![Buffer::zeroed(8); 4];
         let evaluator = Evaluator::new(evaluate, plan.batch, &plan.figures, &specs(), &initial);
-        let mut inputs = input_buffers(2, &inputs(), 4).unwrap();
+        let mut inputs = input_buffers(2, &inputs(), &[], 4).unwrap();
         let (pool, interrupt) = (Pool::new(1).unwrap(), AtomicBool::new(limit == 0));
         let job = Job {
             plan,

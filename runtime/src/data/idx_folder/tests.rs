@@ -1,7 +1,7 @@
 //! Folders of IDX files, good and bad.
 
 use super::*;
-use crate::data::{Format, Request};
+use crate::data::{Format, Request, Wanted};
 use crate::dtype::DType;
 
 fn idx(dims: &[u32], fill: u8) -> Vec<u8> {
@@ -33,8 +33,8 @@ fn both_parts_are_found_and_read() {
     let folder = folder(&complete());
     let about = schema(folder.path()).unwrap();
     assert_eq!((about.train_rows, about.test_rows), (5, Some(2)));
-    let images = ColumnSchema { name: "images".into(), dtype: Ok(DType::U8), row_shape: vec![2, 3] };
-    let labels = ColumnSchema { name: "labels".into(), dtype: Ok(DType::U8), row_shape: vec![] };
+    let images = ColumnSchema::new("images", Ok(DType::U8), vec![2, 3]);
+    let labels = ColumnSchema::new("labels", Ok(DType::U8), vec![]);
     assert_eq!(about.columns, [images, labels]);
     let source = load(folder.path(), &["labels", "images"]).unwrap();
     assert_eq!(source.train.column("images").unwrap().data(), [9; 30]);
@@ -90,8 +90,10 @@ fn a_plain_file_is_preferred_and_two_candidates_are_refused() {
 #[test]
 fn absent_data_say_where_they_were_looked_for_and_how_to_get_them() {
     let hint = Some("install the package of the data set".to_owned());
-    let request = |path: &str, hint| Request { format: Format::Idx, path: path.into(), hint };
-    let error = request("no/such/folder", hint.clone()).load(&["images"]).unwrap_err();
+    let request = |path: &str, hint| Request { format: Format::Idx, path: path.into(), windows: None, hint };
+    let error = request("no/such/folder", hint.clone())
+        .load(&[Wanted { column: "images".into(), encoding: None }])
+        .unwrap_err();
     assert!(error.file.is_absolute() && error.file.ends_with("no/such/folder"));
     assert_eq!((error.what.as_str(), error.help), ("there is no such folder", hint.clone()));
     let empty = tempfile::tempdir().unwrap();

@@ -1,0 +1,141 @@
+//! Rows of different length from the shell: texts become class numbers, batches are filled up to buckets, and what is filled up
+//! changes nothing.
+
+use std::fmt::Write as _;
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output};
+
+fn nnc(folder: &Path, arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nnc"));
+    command.args(arguments).current_dir(folder).output().expect("the program starts")
+}
+
+fn succeeds(folder: &Path, arguments: &[&str]) -> String {
+    let output = nnc(folder, arguments);
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    String::from_utf8(output.stdout).expect("UTF-8")
+}
+
+/// Sixty lines of one to nine words; which words may occur tells the kind.
+fn table() -> String {
+    let words = ["red", "green", "blue", "one", "two", "Three"];
+    let mut random = 1u32;
+    let mut draw = |n: u32| {
+        random = random.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+        (random >> 16) % n
+    };
+    let mut text = String::from("text,kind\n");
+    for row in 0..60 {
+        let kind = row % 2;
+        let line: Vec<&str> = (0..=draw(9)).map(|_| words[(3 * kind + draw(3)) as usize]).collect();
+        writeln!(text, "\"{}\",{kind}", line.join(" ")).expect("a string takes all");
+    }
+    text
+}
+
+const NET: &str = "
+data Lines {
+    source: csv(\"lines.csv\")
+    padded: time(BUCKETS)
+    split:  holdout(valid = 0.2, test = 0.2)
+    text: index(vocab)[batch, time] = words(text, lower = true, begin = true, cut = 8)
+    kind: index(2)[batch]           = kind
+}
+
+model Net(text: index(vocab)[batch, time]) -> [batch, 2] {
+    both = one_hot(text) |> Bidirectional(LSTM(8))
+    _all, last = both |> GRU(8, states = true)
+    mean = sum(where(mask(time)[.., new], both, 0), over = time) / length(time)[.., new]
+    concat([mean, last]) |> Dense(2)
+}
+
+train on Lines {
+    batch:  4
+    epochs: 2
+    logits = Net(text)
+    loss   = cross_entropy(logits, kind)
+    metric accuracy(logits, kind)
+    optimize Net with Adam(0.01)
+}
+
+predict on Lines { p = softmax(Net(text)) }
+";
+
+fn files(folder: &Path) {
+    fs::write(folder.join("lines.csv"), table()).expect("the folder can be written");
+    for (name, buckets) in [("net.nn", "3, 6, 9"), ("long.nn", "12")] {
+        fs::write(folder.join(name), NET.replace("BUCKETS", buckets)).expect("the folder can be written");
+    }
+}
+
+fn losses(events: &str) -> Vec<&str> {
+    events.lines().filter(|line| line.contains("\"event\":\"step\"")).collect()
+}
+
+#[test]
+fn what_is_filled_up_changes_nothing_and_all_engines_agree() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    files(folder.path());
+    let run = |file: &str, more: &[&str]| succeeds(folder.path(), &[&["run", file, "--json"], more].concat());
+    let buckets = run("net.nn", &["--out", "native"]);
+    assert_eq!(losses(&buckets).len(), 18);
+    assert_eq!(losses(&buckets), losses(&run("long.nn", &["--out", "long"])), "a longer bucket changes no bit");
+    let saved = |name: &str| fs::read(folder.path().join(name).join("last.safetensors")).expect("the run has saved");
+    for (name, arguments) in
+        [("oracle", &["--engine", "oracle"][..]), ("plain", &["--engine", "plain"]), ("threads", &["--threads", "2"])]
+    {
+        run("net.nn", &[arguments, &["--out", name]].concat());
+        assert_eq!(saved(name), saved("native"), "{name}");
+    }
+    let evaluated = succeeds(folder.path(), &["eval", "net.nn", "--weights", "native/last.safetensors"]);
+    assert!(evaluated.contains("test   loss"), "{evaluated}");
+    fs::write(folder.path().join("other.csv"), "text,kind\none two one nothing,1\n")
+        .expect("the folder can be written");
+    let arguments = ["predict", "net.nn", "--weights", "native/last.safetensors", "--input", "other.csv"];
+    assert_eq!(succeeds(folder.path(), &arguments).lines().count(), 1);
+}
+
+#[test]
+fn a_row_that_has_no_bucket_is_named() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    files(folder.path());
+    let uncut = NET.replace("BUCKETS", "10").replace(", cut = 8", "");
+    fs::write(folder.path().join("uncut.nn"), uncut).expect("the folder can be written");
+    succeeds(folder.path(), &["run", "uncut.nn", "--epochs", "1", "--out", "run"]);
+    let long = format!("text,kind\none,1\n{},0\n", "two ".repeat(30));
+    fs::write(folder.path().join("other.csv"), long).expect("the folder can be written");
+    let arguments = ["predict", "uncut.nn", "--weights", "run/last.safetensors", "--input", "other.csv"];
+    let output = nnc(folder.path(), &arguments);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(
+        error.contains("row 2") && error.contains("31 values are more than the longest `time`, which is 10"),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_text_is_cut_into_windows_of_equal_length() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let program = "
+data Book {
+    source: text(\"book.txt\", window = 9)
+    split:  holdout(valid = 0.2)
+    text: index(vocab)[batch, time] = chars(text)
+}
+model Next(x: index(vocab)[batch, time]) -> [batch, time, vocab] { one_hot(x) |> LSTM(8) |> Dense(vocab) }
+train on Book {
+    batch:  4
+    epochs: 1
+    logits = Next(text[time = 0..-1])
+    loss   = cross_entropy(logits, text[time = 1..])
+    optimize Next with Adam(0.01)
+}
+";
+    fs::write(folder.path().join("book.nn"), program).expect("the folder can be written");
+    fs::write(folder.path().join("book.txt"), "to be, or not to be \u{2013} that is it\n".repeat(12)).expect("written");
+    let shown = succeeds(folder.path(), &["compile", "book.nn", "--emit", "graph"]);
+    assert!(shown.contains("i32[batch, 9] = read chars(text)"), "{shown}");
+    assert!(losses(&succeeds(folder.path(), &["run", "book.nn", "--json"])).len() > 8);
+}
