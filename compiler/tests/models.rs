@@ -83,6 +83,41 @@ fn whole_steps_have_the_bits_of_the_oracle() {
     }
 }
 
+/// m ← m + (0 − m)·0.1 in single precision would never leave the denormals: of 4·2^−149 a tenth rounds to nothing.
+#[test]
+fn a_moment_that_only_decays_ends_at_zero() {
+    let text = "data D { source: idx(\"d\")\nx: [batch] = images[.., 0, 0] / 255 }\n\
+                model M(x: [batch]) -> [batch] { param w: [] = 1\nx * w }\n\
+                train on D { batch: 1\nepochs: 1\nloss = mean(M(x))\noptimize M with Adam(0.01) }\n";
+    let checked = elaborate::check(&Images, nnc_models::LIBRARY, ("fading.nn", text), &Options::default());
+    let program = checked.program.unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
+    let train = program.train.as_ref().expect("the file trains");
+    let options = pipeline::Options::default();
+    let native = pipeline::compile(&program, &train.step, &|_| Some(1), &options).expect("it compiles").executable;
+    let pool = Pool::new(1).expect("one thread can be had");
+    let engines: [Box<dyn Step>; 2] = [Box::new(native), Box::new(Oracle::new(sized(&train.step, 1)))];
+    for mut engine in engines {
+        let mut held = start(&program, 1);
+        let value = |states: &[Buffer], name: &str| {
+            let i = program.states.iter().position(|s| s.path.ends_with(name)).expect("a state of Adam");
+            f32::from_le_bytes(states[i].as_slice().try_into().expect("one number"))
+        };
+        for step in 0..1000 {
+            // One row that pulls at the weight, then only rows of zeros.
+            let inputs =
+                held.inputs.iter().map(|b| Buffer::from_bytes(&vec![if step == 0 { 255 } else { 0 }; b.len()]));
+            let inputs: Vec<Buffer> = inputs.collect();
+            let states = &mut held.states;
+            let mut io = StepIo { states, inputs: &inputs, seed: 1, step, pool: &pool, threads_always: false };
+            engine.run(&mut io).expect("the loss is finite");
+            let m = value(&held.states, "Adam.m");
+            assert_eq!(m.is_normal(), step < 808, "{m:e} after step {step}");
+        }
+        assert_eq!(value(&held.states, "Adam.m").to_bits(), 0);
+        assert!(value(&held.states, "Adam.v") > 3e-4);
+    }
+}
+
 #[test]
 fn the_way_to_native_code_is_one_call() {
     let program = program(DType::F32);

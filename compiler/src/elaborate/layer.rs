@@ -5,8 +5,10 @@ use super::call::callee_of;
 use super::value::{Axis, Instance, Tensor, Value};
 use super::{Elab, names, walk};
 use crate::ir::attrs::Slot;
+use crate::ir::graph::Value as Node;
 use crate::ir::types::{DType, TensorType};
 use crate::ops::movement::STOP_GRADIENT;
+use crate::ops::unary::SETTLE;
 use crate::program::{Role as StateRole, State};
 use nnc_grammar::ast::{Def, DefKind, Expr, Name, TypeExpr};
 use nnc_grammar::codes;
@@ -258,17 +260,25 @@ impl<'a> Elab<'a> {
             }
         };
         let Some(new) = self.fill(&new, value.span, &old.axes, old.dtype) else { return };
-        let handle = self.b.clone();
-        handle.update(number, handle.val(new.node));
+        let stored = self.store(number, new.node);
         // What a layer keeps is a constant to every gradient, also after its update.
         let node = match self.states[number as usize].role {
-            StateRole::Statistic => handle.val(new.node).unary(&STOP_GRADIENT).value,
-            _ => new.node,
+            StateRole::Statistic => self.b.val(stored).unary(&STOP_GRADIENT).value,
+            _ => stored,
         };
         let new = Tensor { node, axes: old.axes, ..new };
         self.current.insert(number, new.clone());
         if let Some(local) = self.frame().locals.get_mut(&name.text) {
             local.value = Value::Tensor(new);
         }
+    }
+
+    /// Makes `new` what the step stores in a state, and gives back what is stored: numbers below the normal ones settle at 0.
+    /// In a loop that is so in every turn.
+    pub(super) fn store(&mut self, number: u32, new: Node) -> Node {
+        let new = self.b.val(new);
+        let stored = if new.ty().dtype.is_float() { new.unary(&SETTLE) } else { new };
+        self.b.update(number, stored);
+        stored.value
     }
 }

@@ -163,8 +163,7 @@ impl<'a> Elab<'a> {
             this.bind_given("steps", steps, call);
         });
         if let Some(new) = self.fill(&value, call, &axes, self.precision) {
-            let handle = self.b.clone();
-            handle.update(number, handle.val(new.node));
+            self.store(number, new.node);
         }
     }
 

@@ -1,9 +1,11 @@
 //! Functions of one float, element by element. Error bounds of the transcendental ones are those of `prog::math`.
 
 use super::infer;
+use super::logic::LT;
 use crate::ir::op::{Arity, Domain, Lower, Meaning, OpDef, Reference, ScalarFn, Vjp};
-use crate::prog::math;
+use crate::ir::types::DType;
 use crate::prog::reference::{Dd, atan, cos, erf, exp, expm1, log, log1p, sin, tanh};
+use crate::prog::{Ty, math};
 
 const REAL: &[Domain] = &[Domain::Float(-4.0, 4.0)];
 const POSITIVE: &[Domain] = &[Domain::Float(0.05, 8.0)];
@@ -211,6 +213,76 @@ pub static ROUND: OpDef = unary(
     REAL,
 );
 
+/// x, or 0 where |x| lies below the normal numbers of its type: what a state stores. A NaN stays.
+///
+/// A moment that only decays would otherwise spend hundreds of steps among numbers with few digits left, which many processors
+/// compute with a hundred times slower than with any other.
+pub static SETTLE: OpDef = unary(
+    "settle",
+    "x, or 0 where |x| is less than the smallest normal number of its precision",
+    |s| {
+        let x = s.args[0];
+        let (ty, exponent) = match s.ty.dtype {
+            DType::F32 => (Ty::I32, i64::from(f32::INFINITY.to_bits())),
+            _ => (Ty::I64, f64::INFINITY.to_bits() as i64),
+        };
+        let exponent = x.bits(ty).and(s.p.int(ty, exponent));
+        exponent.eq(exponent.n(0)).select(x.c(0.0), x)
+    },
+    Reference::Function { value: |x| x[0], slope: |_, _| Dd::ONE },
+    Vjp::Rule(|n| {
+        let (x, ct) = (n.args[0], n.ct());
+        let gone = x.unary(&ABS).compare(&LT, x.splat(smallest_normal(x.ty().dtype)));
+        vec![Some(gone.select(ct.splat(0.0), ct))]
+    }),
+    REAL,
+);
+
+fn smallest_normal(dtype: DType) -> f64 {
+    if dtype == DType::F32 { f64::from(f32::MIN_POSITIVE) } else { f64::MIN_POSITIVE }
+}
+
 /// The rows of this family.
-pub(super) const ROWS: &[&OpDef] =
-    &[&NEG, &ABS, &SIGN, &EXP, &EXPM1, &LOG, &LOG1P, &SQRT, &TANH, &ERF, &SIN, &COS, &ATAN, &FLOOR, &CEIL, &ROUND];
+pub(super) const ROWS: &[&OpDef] = &[
+    &NEG, &ABS, &SIGN, &EXP, &EXPM1, &LOG, &LOG1P, &SQRT, &TANH, &ERF, &SIN, &COS, &ATAN, &FLOOR, &CEIL, &ROUND,
+    &SETTLE,
+];
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ir::attrs::Attrs;
+    use crate::ir::types::TensorType;
+    use crate::prog::{Lane, Prog, interp};
+
+    /// `settle` of one number.
+    fn settled(x: Lane, dtype: DType) -> Lane {
+        let Meaning::Scalar(meaning) = SETTLE.meaning else { panic!("element by element") };
+        let ty = TensorType::scalar(dtype);
+        let prog = Prog::build(|p| {
+            vec![meaning(&crate::ir::op::ScalarArgs {
+                p,
+                args: &[p.port(0, x.ty())],
+                attrs: &Attrs::None,
+                ty: &ty,
+                index: &[],
+            })]
+        });
+        interp::eval(&prog, &[x], &[])[0]
+    }
+
+    #[test]
+    fn only_what_lies_below_the_normal_numbers_settles() {
+        let (tiny, below) = (f32::MIN_POSITIVE, f32::from_bits(f32::MIN_POSITIVE.to_bits() - 1));
+        for x in [tiny, -tiny, 1.0, f32::INFINITY, f32::NEG_INFINITY, f32::MAX] {
+            assert_eq!(settled(Lane::F32(x), DType::F32), Lane::F32(x));
+        }
+        for x in [below, -below, f32::from_bits(1), 0.0, -0.0] {
+            assert_eq!(settled(Lane::F32(x), DType::F32).to_bits(), 0, "{x:e}");
+        }
+        assert!(matches!(settled(Lane::F32(f32::NAN), DType::F32), Lane::F32(x) if x.is_nan()));
+        let below = f64::from_bits(f64::MIN_POSITIVE.to_bits() - 1);
+        assert_eq!(settled(Lane::F64(-f64::MIN_POSITIVE), DType::F64), Lane::F64(-f64::MIN_POSITIVE));
+        assert_eq!(settled(Lane::F64(-below), DType::F64).to_bits(), 0);
+    }
+}
