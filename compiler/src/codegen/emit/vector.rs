@@ -5,7 +5,7 @@ use super::lanes::{
 };
 use super::scalar::{self, bitcast, float_condition, int_condition};
 use crate::prog::{Bin, Cmp, Inst, Ty, Un};
-use cranelift_codegen::ir::{InstBuilder, Value, types};
+use cranelift_codegen::ir::{InstBuilder, InstructionData, Opcode, Value, types};
 use cranelift_frontend::FunctionBuilder;
 
 /// An instruction that has operands. `from` is the type of its first one; `amount` is the scalar amount of a shift, where
@@ -99,13 +99,28 @@ fn select(b: &mut FunctionBuilder<'_>, ty: Ty, mask: Bundle, x: Bundle, y: Bundl
         let ty = b.func.dfg.value_type(x);
         bitcast(b, ty, mask)
     });
-    let pick = |b: &mut FunctionBuilder<'_>, c, x, y| b.ins().bitselect(c, x, y);
+    let pick = |b: &mut FunctionBuilder<'_>, c, x, y| match (is_zero(b, x), is_zero(b, y)) {
+        (true, _) => b.ins().band_not(y, c),
+        (_, true) => b.ins().band(x, c),
+        _ => b.ins().bitselect(c, x, y),
+    };
     match (mask, x, y) {
         (Bundle::Narrow(c), Bundle::Narrow(x), Bundle::Narrow(y)) => Bundle::Narrow(pick(b, c, x, y)),
         (Bundle::Wide(c), Bundle::Wide(x), Bundle::Wide(y)) => {
             Bundle::Wide([pick(b, c[0], x[0], y[0]), pick(b, c[1], x[1], y[1])])
         }
         _ => unreachable!("operands of one type have lanes of one width"),
+    }
+}
+
+/// Whether a vector is the constant of zero bits: choosing between it and another one is a single cheap operation.
+fn is_zero(b: &FunctionBuilder<'_>, x: Value) -> bool {
+    let dfg = &b.func.dfg;
+    match dfg.value_def(x).inst().map(|inst| dfg.insts[inst]) {
+        Some(InstructionData::UnaryConst { opcode: Opcode::Vconst, constant_handle }) => {
+            dfg.constants.get(constant_handle).iter().all(|byte| *byte == 0)
+        }
+        _ => false,
     }
 }
 
