@@ -249,6 +249,28 @@ fn a_run_that_goes_on_from_its_state_equals_one_that_never_stopped() {
 }
 
 #[test]
+fn a_run_that_went_on_in_its_own_folder_can_be_repeated_from_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let [out, again] = ["out", "again"].map(|name| path(folder.path(), name));
+    let file = |name: &str| fs::read(Path::new(&out).join(name)).unwrap();
+    assert_eq!(code(&digits("30", &["--out", &out])), 0);
+    let began = file("last.safetensors");
+    let last = path(Path::new(&out), "last.safetensors");
+    assert_eq!(code(&digits("60", &["--out", &out, "--force", "--init", &last])), 0);
+    assert!(file("init.safetensors") == began && file("last.safetensors") != began);
+    let source = text(&file("source.nn"));
+    let command = source.lines().next().and_then(|line| line.split("run as: nnc ").nth(1)).unwrap().to_owned();
+    assert!(command.ends_with("--init init.safetensors"), "{command}");
+    let words: Vec<&str> = command.split(' ').chain(["--out", &again]).collect();
+    let repeated = Command::new(env!("CARGO_BIN_EXE_nnc")).args(words).current_dir(&out).output().unwrap();
+    assert_eq!(code(&repeated), 0, "{}", text(&repeated.stderr));
+    assert!(file("last.safetensors") == fs::read(Path::new(&again).join("last.safetensors")).unwrap());
+    // A run that begins anew leaves no weights that it did not begin with.
+    assert_eq!(code(&digits("1", &["--out", &out, "--force"])), 0);
+    assert!(!Path::new(&out).join("init.safetensors").exists());
+}
+
+#[test]
 fn weights_are_evaluated_and_used_to_predict() {
     let folder = tempfile::tempdir().unwrap();
     let out = path(folder.path(), "out");

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use nnc_grammar::codes;
 use nnc_runtime::buffer::Buffer;
-use nnc_runtime::train::{CURVE, Folder, LAST, Progress, StateSpec};
+use nnc_runtime::train::{CURVE, Folder, INIT, LAST, Progress, StateSpec};
 
 use super::run::{Arguments, Running};
 use super::run_source::resolved;
@@ -40,15 +40,21 @@ impl Out {
 
     fn prepare(&self, run: &Running<'_>, path: &Path, epoch: u64) -> Result<Folder, Plain> {
         let mut folder = Folder::create(path)?;
+        let init = run.arguments.init.as_deref();
+        let own = init.filter(|init| folder.holds(init));
+        if let Some(init) = own {
+            folder.keep_init(init)?;
+        }
         // A run that goes on in its own folder must not lose its state before it has written a new one.
-        let goes_on = run.arguments.init.as_ref().is_some_and(|init| same_file(init, &path.join(LAST)));
-        if !goes_on {
-            folder.clear()?;
+        if !init.is_some_and(|init| same_file(init, &path.join(LAST))) {
+            folder.clear(own.map(|_| INIT))?;
         }
         if let Some(curve) = self.curve.as_ref().filter(|_| epoch > 0) {
             folder.continue_curve(curve, epoch);
         }
-        folder.write_sources(&resolved(run)?)?;
+        let absolute = |path: &Path| std::path::absolute(path).unwrap_or_else(|_| path.to_owned());
+        let named = own.map(|_| PathBuf::from(INIT)).or_else(|| init.map(absolute));
+        folder.write_sources(&resolved(run, named.as_deref())?)?;
         Ok(folder)
     }
 }

@@ -16,8 +16,9 @@ use super::run_folder::quoted;
 use crate::report::Plain;
 use crate::world::beside;
 
-/// Names and texts of the files; the main one, `source.nn`, first.
-pub(super) fn resolved(run: &Running<'_>) -> Result<Vec<(String, String)>, Plain> {
+/// Names and texts of the files; the main one, `source.nn`, first. `init` leads from the folder to the weights that the run
+/// begins with.
+pub(super) fn resolved(run: &Running<'_>, init: Option<&Path>) -> Result<Vec<(String, String)>, Plain> {
     let program = &run.loaded.program;
     let data = program.train.iter().map(|t| &t.data).chain(program.predict.iter().map(|p| &p.data));
     let mut paths = vec![];
@@ -29,21 +30,20 @@ pub(super) fn resolved(run: &Running<'_>) -> Result<Vec<(String, String)>, Plain
     }
     let mut files = closed(&run.loaded.sources, &run.arguments.program.set, &paths);
     if let Some((_, text)) = files.first_mut() {
-        text.insert_str(0, &head(run));
+        text.insert_str(0, &head(run, init));
     }
     Ok(files)
 }
 
 /// What determined the run beside its text.
-fn head(run: &Running<'_>) -> String {
+fn head(run: &Running<'_>, init: Option<&Path>) -> String {
     let (plan, arguments) = (run.plan, run.arguments);
     let mut command =
         format!("nnc run {SOURCE} --seed {} --batch {} --order {}", plan.seed, plan.batch, plan.order.name());
     for (name, number) in [("epochs", arguments.epochs), ("steps", arguments.steps)] {
         command.extend(number.map(|number| format!(" --{name} {number}")));
     }
-    if let Some(init) = &arguments.init {
-        let init = std::path::absolute(init).unwrap_or_else(|_| init.clone());
+    if let Some(init) = init {
         command.push_str(&format!(" --init {}", quoted(&init.display().to_string())));
     }
     format!("// {}, run as: {}\n", run.loaded.name.escape_debug(), command.replace('\n', "\\n"))

@@ -1,4 +1,5 @@
-//! The folder of a run: `last.safetensors`, `best.safetensors`, `curve.csv` and `source.nn`, each replaced atomically.
+//! The folder of a run: `last.safetensors`, `best.safetensors`, `curve.csv` and `source.nn`, each replaced atomically; and
+//! `init.safetensors`, where the run began with a file of the folder itself.
 //!
 //! Nothing in it depends on the time, the machine or the number of threads: equal runs leave equal files. Only the program
 //! names places, as the command line resolved them.
@@ -19,6 +20,8 @@ pub const LAST: &str = "last.safetensors";
 /// The weights (parameters and statistics) that the run's last figures belong to: those that the `keep` line chose, else
 /// the last.
 pub const BEST: &str = "best.safetensors";
+/// A copy of the weights that the run began with, where they lay in this folder, in which it leaves its own.
+pub const INIT: &str = "init.safetensors";
 /// The figures of each epoch.
 pub const CURVE: &str = "curve.csv";
 /// The program, with the options that were set. Files that it uses lie beside it as `source.NAME.nn`.
@@ -50,17 +53,33 @@ impl Folder {
         &self.path
     }
 
-    /// Removes what an earlier run has left, so that no file of two runs stands beside each other.
-    pub fn clear(&self) -> Result<(), CheckpointError> {
+    /// Whether a file lies in this folder.
+    pub fn holds(&self, file: &Path) -> bool {
+        let folder = |path: &Path| path.canonicalize().ok().and_then(|path| Some(path.parent()?.to_owned()));
+        matches!((folder(file), self.path.canonicalize()), (Some(a), Ok(b)) if a == b)
+    }
+
+    /// Keeps a copy of the weights that the run begins with, a file of this folder.
+    pub fn keep_init(&self, from: &Path) -> Result<(), CheckpointError> {
+        if from.file_name() == Some(INIT.as_ref()) {
+            return Ok(());
+        }
+        let file = self.path.join(INIT);
+        let copy = |writer: &mut dyn std::io::Write| std::io::copy(&mut fs::File::open(from)?, writer).map(|_| ());
+        atomic::replace(&file, copy).map_err(|error| CheckpointError::new(&file, format!("cannot write it: {error}")))
+    }
+
+    /// Removes what an earlier run has left but the file `kept`, so that no file of two runs stands beside each other.
+    pub fn clear(&self, kept: Option<&str>) -> Result<(), CheckpointError> {
         let failed = |error: std::io::Error| CheckpointError::new(&self.path, format!("cannot be listed: {error}"));
-        let mut names: Vec<OsString> = [LAST, BEST, CURVE, SOURCE].map(OsString::from).into();
+        let mut names: Vec<OsString> = [LAST, BEST, INIT, CURVE, SOURCE].map(OsString::from).into();
         for entry in fs::read_dir(&self.path).map_err(failed)? {
             let name = entry.map_err(failed)?.file_name();
             if name.to_str().is_some_and(|name| name.starts_with("source.") && name.ends_with(".nn")) {
                 names.push(name);
             }
         }
-        for name in names {
+        for name in names.into_iter().filter(|name| kept.is_none_or(|kept| name != kept)) {
             let file = self.path.join(name);
             match fs::remove_file(&file) {
                 Err(error) if error.kind() != std::io::ErrorKind::NotFound => {

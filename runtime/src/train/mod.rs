@@ -21,7 +21,7 @@ mod run;
 pub use self::event::{Event, Weights};
 pub use self::feed::{Feed, Fill, InputSpec, PaddedAxis, Unfed, input_buffers};
 pub use self::figures::{Figures, Value};
-pub use self::folder::{BEST, CURVE, Folder, LAST, SOURCE};
+pub use self::folder::{BEST, CURVE, Folder, INIT, LAST, SOURCE};
 pub use self::parts::Parts;
 pub use self::pass::{Evaluator, Halt, Make, NoStep, Steps};
 pub use self::plan::{FigureSpec, Gather, Order, Part, Plan, Role, StateSpec, Watch};
