@@ -411,8 +411,8 @@ pub struct Selector {
 pub enum SelectorStep {
     /// A name.
     Name(Name),
-    /// `name[2]`: one turn of a `repeat`.
-    Turn(Name, u32),
+    /// `name[2]`, `name[2][0]`: one turn of each `repeat` around, the outermost first.
+    Turn(Name, Vec<u32>),
     /// `*`: any one step.
     Any,
     /// `**`: any number of steps.

@@ -21,6 +21,9 @@ enum Step {
 impl<'a> Elab<'a> {
     /// `base[items]`
     pub(super) fn index(&mut self, e: &'a Expr, base: &'a Expr, items: &'a [IndexItem]) -> Value<'a> {
+        if let Some(value) = self.turn_inside(e) {
+            return value;
+        }
         match self.expr(base) {
             Value::Tensor(t) if t.scalar => self.rate_elsewhere(Value::Tensor(t), items, e.span),
             Value::Tensor(t) => {

@@ -2,7 +2,7 @@
 
 use super::Elab;
 use super::value::{Bound, Instance, Value};
-use nnc_grammar::ast::{Expr, ExprKind, Name};
+use nnc_grammar::ast::{DefKind, Expr, ExprKind, IndexItem, Name};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
 use nnc_grammar::span::Span;
@@ -83,11 +83,10 @@ impl<'a> Elab<'a> {
 
     /// `Encoder.trunk`, `embed.w`: a layer inside a model or a layer, or a tensor that one holds.
     pub(super) fn inside(&mut self, base: Value<'a>, member: &Name, span: Span) -> Value<'a> {
-        let (path, what) = match &base {
-            Value::Def(def) if def.kind == nnc_grammar::ast::DefKind::Model => {
-                (Some(def.name.text.clone()), format!("the model `{}`", def.name.text))
-            }
-            Value::Instance(i) => (i.path.borrow().clone(), format!("the layer `{}`", i.def.name.text)),
+        let path = self.path_of(&base);
+        let what = match &base {
+            Value::Def(def) if def.kind == DefKind::Model => format!("the model `{}`", def.name.text),
+            Value::Instance(i) => format!("the layer `{}`", i.def.name.text),
             other => return self.wrong_kind(other, span, "a data block, a layer or a model"),
         };
         let known = path.as_ref().map(|path| format!("{path}."));
@@ -135,5 +134,48 @@ impl<'a> Elab<'a> {
             ))
         };
         self.fail(d)
+    }
+
+    /// `Net.dense[0]`: what a turn of a `repeat` has made inside a model or a layer; `None` where the brackets index a value.
+    pub(super) fn turn_inside(&mut self, e: &'a Expr) -> Option<Value<'a>> {
+        let (mut of, mut turns) = (e, vec![]);
+        while let ExprKind::Index { base, items } = &of.kind {
+            let [IndexItem::At(at)] = items.as_slice() else { return None };
+            turns.push(at);
+            of = base;
+        }
+        let ExprKind::Member(owner, name) = &of.kind else { return None };
+        // Looking at a path makes nothing; a call might.
+        let path_alone = |e: &Expr| matches!(e.kind, ExprKind::Name(_) | ExprKind::Member(..) | ExprKind::Index { .. });
+        let block = |name: &String| self.data_fields.iter().any(|(data, _)| data == name);
+        if !path_alone(owner) || matches!(&owner.kind, ExprKind::Name(name) if block(name)) {
+            return None;
+        }
+        let owner = self.expr(owner);
+        if matches!(owner, Value::Invalid) {
+            return Some(Value::Invalid);
+        }
+        let path = self.path_of(&owner)?;
+        let made = format!("{path}.{}[", name.text);
+        if !self.made.keys().chain(self.state_numbers.keys()).any(|known| known.starts_with(&made)) {
+            return None;
+        }
+        let mut text = name.text.clone();
+        for at in turns.into_iter().rev() {
+            let value = self.expr(at);
+            let Some(turn) = self.count(&value, at.span, "a turn", 0) else { return Some(Value::Invalid) };
+            text.push_str(&format!("[{turn}]"));
+        }
+        let span = Span { end: e.span.end, ..name.span };
+        Some(self.inside(owner, &Name { text, span }, e.span))
+    }
+
+    /// The path of a model or of a layer that was applied.
+    fn path_of(&self, value: &Value<'a>) -> Option<String> {
+        match value {
+            Value::Def(def) if def.kind == DefKind::Model => Some(def.name.text.clone()),
+            Value::Instance(i) => i.path.borrow().clone(),
+            _ => None,
+        }
     }
 }

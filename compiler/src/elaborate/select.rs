@@ -146,8 +146,11 @@ fn prefix(steps: &[SelectorStep], parts: &[&str]) -> bool {
             let kind = part.split('[').next().unwrap_or(part);
             (n.text == *part || n.text == kind) && prefix(rest, tail)
         }
-        ([SelectorStep::Turn(n, turn), rest @ ..], [part, tail @ ..]) => {
-            *part == format!("{}[{turn}]", n.text) && prefix(rest, tail)
+        ([SelectorStep::Turn(n, turns), rest @ ..], [part, tail @ ..]) => {
+            // The turns of the outer loops: those of loops inside may follow.
+            let of_kind = part.strip_prefix(n.text.as_str());
+            let turns: String = turns.iter().map(|turn| format!("[{turn}]")).collect();
+            of_kind.is_some_and(|of_part| of_part.starts_with(&turns)) && prefix(rest, tail)
         }
     }
 }
@@ -166,5 +169,13 @@ mod tests {
         assert!(matches(&[SelectorStep::Deep, name("b")], "Net.block[1].dense.b"));
         assert!(!matches(&[name("Mlp"), name("dense")], "Mlp.dense_2.w"));
         assert!(!matches(&[name("Mlp"), SelectorStep::Any, SelectorStep::Any, name("w")], "Mlp.dense.w"));
+        let turn = |t: &str, turns: &[u32]| match name(t) {
+            SelectorStep::Name(name) => SelectorStep::Turn(name, turns.to_vec()),
+            other => other,
+        };
+        assert!(matches(&[name("Net"), turn("f", &[1])], "Net.f[1][0].w"));
+        assert!(matches(&[name("Net"), turn("f", &[1, 0]), name("w")], "Net.f[1][0].w"));
+        assert!(!matches(&[name("Net"), turn("f", &[1])], "Net.f[11].w"));
+        assert!(!matches(&[name("Net"), turn("f", &[1])], "Net.f_2[1].w"));
     }
 }

@@ -161,7 +161,9 @@ impl Printer<'_> {
                 .iter()
                 .map(|step| match step {
                     SelectorStep::Name(name) => name.text.clone(),
-                    SelectorStep::Turn(name, turn) => format!("{}[{turn}]", name.text),
+                    SelectorStep::Turn(name, turns) => {
+                        turns.iter().fold(name.text.clone(), |text, turn| format!("{text}[{turn}]"))
+                    }
                     SelectorStep::Any => "*".to_owned(),
                     SelectorStep::Deep => "**".to_owned(),
                 })

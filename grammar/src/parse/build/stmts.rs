@@ -109,10 +109,8 @@ impl Builder<'_> {
             _ => {
                 let mut parts = parts(inner);
                 let name = self.name(&parts.next()?);
-                match parts.next() {
-                    Some(turn) => SelectorStep::Turn(name, self.whole(&turn, "a turn")),
-                    None => SelectorStep::Name(name),
-                }
+                let turns: Vec<u32> = parts.map(|turn| self.whole(&turn, "a turn")).collect();
+                if turns.is_empty() { SelectorStep::Name(name) } else { SelectorStep::Turn(name, turns) }
             }
         })
     }
