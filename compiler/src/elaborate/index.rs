@@ -13,7 +13,7 @@ enum Step {
     Keep(usize),
     New,
     Take(usize, usize),
-    Part(usize, usize, usize),
+    Part(usize, usize, Dim),
     /// At the position of a loop.
     Element(usize, usize),
 }
@@ -202,6 +202,32 @@ impl<'a> Elab<'a> {
         place.and_then(|p| usize::try_from(p).ok())
     }
 
+    /// A part of an axis whose size is free: so many places are left out at its begin, and so many at its end.
+    fn free_range(
+        &mut self,
+        axis: &Axis,
+        place: usize,
+        (from, to): (Option<&'a Expr>, Option<&'a Expr>),
+    ) -> Option<Step> {
+        let mut ends = [0, 0];
+        for (end, e, from_end) in [(0, from, false), (1, to, true)] {
+            let Some(e) = e else { continue };
+            let value = self.expr(e);
+            let i = self.int(&value, e.span, "the end of a range")?;
+            if (i < 0) != from_end {
+                let headline = format!("places of `{}` are known only when the program runs", axis.size);
+                let d = Diagnostic::error(codes::NOT_CONSTANT, e.span, headline);
+                let d = d.help("of such an axis places may be left out: `1..` at its begin, `..-1` at its end");
+                self.report(super::axes::explain_axes(d, std::iter::once(axis)));
+                return None;
+            }
+            ends[end] = i.checked_abs()?;
+        }
+        let [before, after] = ends;
+        let len = axis.size.checked_sub(&Dim::constant(before.checked_add(after)?))?;
+        Some(Step::Part(place, usize::try_from(before).ok()?, len))
+    }
+
     fn range(
         &mut self,
         axis: &Axis,
@@ -211,6 +237,9 @@ impl<'a> Elab<'a> {
     ) -> Option<Step> {
         if from.is_none() && to.is_none() {
             return Some(Step::Keep(place));
+        }
+        if axis.size.as_constant().is_none() {
+            return self.free_range(axis, place, (from, to));
         }
         let end = |this: &mut Self, e: Option<&'a Expr>, default: Option<i64>| match e {
             Some(e) => {
@@ -231,7 +260,7 @@ impl<'a> Elab<'a> {
             ));
             return None;
         }
-        Some(Step::Part(place, start, stop - start))
+        Some(Step::Part(place, start, Dim::from(stop - start)))
     }
 
     fn take(&mut self, mut t: Tensor, steps: Vec<Step>, span: Span) -> Value<'a> {
@@ -266,8 +295,8 @@ impl<'a> Elab<'a> {
                 Step::New => axes.push(Axis { stretch: true, ..Axis::of(Dim::constant(1)) }),
                 Step::Take(i, place) => x = x.slice(left(i), place, Dim::constant(1)),
                 Step::Part(i, start, len) => {
-                    x = x.slice(left(i), start, Dim::from(len));
-                    axes.push(Axis::of(Dim::from(len)));
+                    x = x.slice(left(i), start, len.clone());
+                    axes.push(Axis::of(len));
                 }
             }
         }
