@@ -15,9 +15,10 @@ use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{DataDescription, DataId, FuncId, Linkage, Module, ModuleError, default_libcall_names};
 use nnc_runtime::kernels::KernelTable;
 use nnc_runtime::kernels::product::ProductDesc;
+use nnc_runtime::kernels::routine::{ENTRIES, RoutineDesc};
 use nnc_runtime::step::StepFn;
 
-/// Names under which code knows the product kernels.
+/// Names under which code knows the product kernels; those of routines are [`ENTRIES`]'.
 const PRODUCT: [(&str, Ty); 2] = [("nnc_product_f32", Ty::F32), ("nnc_product_f64", Ty::F64)];
 
 /// Code in memory.
@@ -90,6 +91,9 @@ fn module(table: &'static KernelTable, verify: bool) -> Result<JITModule, Codege
         builder
             .symbol(name, if ty == Ty::F64 { table.product_f64 as *const u8 } else { table.product_f32 as *const u8 });
     }
+    for (_, _, name, entry) in ENTRIES {
+        builder.symbol(name, entry as *const u8);
+    }
     Ok(JITModule::new(builder))
 }
 
@@ -123,8 +127,7 @@ fn define(
     let config = module.target_config();
     let convention = config.default_call_conv;
     let env = Env { buffers: &lowered.buffers, plan };
-    let kernel = |module: &mut JITModule, ty: Ty| {
-        let name = PRODUCT[usize::from(ty == Ty::F64)].0;
+    let imported = |module: &mut JITModule, name: &str| {
         module.declare_function(name, Linkage::Import, &emit::kernel_signature(convention)).map_err(CodegenError::from)
     };
     let mut context = module.make_context();
@@ -139,17 +142,29 @@ fn define(
         let id = module.declare_function(&format!("stage_{i}"), Linkage::Local, &signature)?;
         context.func.signature = signature;
         context.func.name = UserFuncName::user(0, id.as_u32());
-        let product = match &stage.kernel {
+        let callee = match &stage.kernel {
             Kernel::Product(p) => {
-                let function = kernel(module, p.ty)?;
-                let data = descriptor(module, &p.shape)?;
+                Some((PRODUCT[usize::from(p.ty == Ty::F64)].0, product_descriptor(module, &p.shape)?))
+            }
+            Kernel::Call(c) => {
+                let entry = ENTRIES.iter().find(|e| (e.0, e.1) == (c.routine, c.bytes));
+                let (_, _, name, _) = entry.ok_or_else(|| {
+                    CodegenError::Internal(format!("{:?} has no entry for {} bytes", c.routine, c.bytes))
+                })?;
+                Some((*name, routine_descriptor(module, &c.desc)?))
+            }
+            Kernel::Loop(_) | Kernel::Tree(_) | Kernel::Guard(..) | Kernel::Turns(_) => None,
+        };
+        let callee = match callee {
+            Some((name, data)) => {
+                let function = imported(module, name)?;
                 let function = module.declare_func_in_func(function, &mut context.func);
                 Some((function, module.declare_data_in_func(data, &mut context.func)))
             }
-            _ => None,
+            None => None,
         };
         let builder = FunctionBuilder::new(&mut context.func, &mut builders);
-        emit::region(builder, env, stage, product, config);
+        emit::region(builder, env, stage, callee, config);
         finish(module, id, &mut context, texts.as_deref_mut(), &format!("stage {i}"))?;
         regions.push(Some(id));
     }
@@ -185,13 +200,24 @@ fn finish(
 }
 
 /// The descriptor of a product as read-only data beside the code.
-fn descriptor(module: &mut JITModule, shape: &ProductShape) -> Result<DataId, CodegenError> {
+fn product_descriptor(module: &mut JITModule, shape: &ProductShape) -> Result<DataId, CodegenError> {
     let desc = shape.desc();
     // SAFETY: a `ProductDesc` is made of 64-bit words without padding, and is read as bytes while it lives.
     let bytes = unsafe { std::slice::from_raw_parts(std::ptr::from_ref(&desc).cast::<u8>(), size_of::<ProductDesc>()) };
+    constant_data(module, bytes)
+}
+
+/// The descriptor of a routine as read-only data beside the code.
+fn routine_descriptor(module: &mut JITModule, desc: &RoutineDesc) -> Result<DataId, CodegenError> {
+    // SAFETY: a `RoutineDesc` is made of 64-bit words without padding, and is read as bytes while it lives.
+    let bytes = unsafe { std::slice::from_raw_parts(std::ptr::from_ref(desc).cast::<u8>(), size_of::<RoutineDesc>()) };
+    constant_data(module, bytes)
+}
+
+fn constant_data(module: &mut JITModule, words: &[u8]) -> Result<DataId, CodegenError> {
     let mut data = DataDescription::new();
-    data.define(bytes.into());
-    data.set_align(align_of::<ProductDesc>() as u64);
+    data.define(words.into());
+    data.set_align(align_of::<u64>() as u64);
     let id = module.declare_anonymous_data(false, false)?;
     module.define_data(id, &data)?;
     Ok(id)

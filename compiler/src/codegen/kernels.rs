@@ -2,8 +2,10 @@
 //! over named buffers.
 
 use super::loops::{BufferId, Loop, Tree};
+use crate::ir::op::Routine;
 use crate::prog::Ty;
 use nnc_runtime::kernels::product::{KSplit, ProductDesc, Walk};
+use nnc_runtime::kernels::routine::RoutineDesc;
 
 /// Where a buffer lies.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -107,6 +109,36 @@ impl ProductShape {
     }
 }
 
+/// A routine of the runtime on rows.
+#[derive(Debug, Clone)]
+pub struct Call {
+    /// Which.
+    pub routine: Routine,
+    /// Bytes of an element.
+    pub bytes: usize,
+    /// The rows and the first element.
+    pub a: (BufferId, isize),
+    /// What a routine of two operands reads besides, and its first element.
+    pub b: Option<(BufferId, isize)>,
+    /// Result.
+    pub c: BufferId,
+    /// Sizes, strides and parts.
+    pub desc: RoutineDesc,
+}
+
+impl Call {
+    /// Nanoseconds that one thread takes, roughly.
+    fn cost(&self) -> f64 {
+        let elements = self.desc.elements(self.routine) as f64;
+        let each = match self.routine {
+            Routine::Gather | Routine::ScatterAdd => 0.2,
+            Routine::CumSum | Routine::Recurrence => 0.8,
+            Routine::ArgSort => 3.0 * (self.desc.size.max(2) as f64).log2(),
+        };
+        elements * each + (self.desc.outer * self.desc.count) as f64
+    }
+}
+
 /// What a stage does.
 #[derive(Debug, Clone)]
 pub enum Kernel {
@@ -116,6 +148,8 @@ pub enum Kernel {
     Tree(Tree),
     /// A product by the tile kernels.
     Product(Product),
+    /// A routine on rows.
+    Call(Call),
     /// Returns from the step unless the float at the start of the buffer is finite.
     Guard(BufferId, Ty),
     /// Stages that run once for each position.
@@ -168,6 +202,7 @@ impl Kernel {
             ),
             Kernel::Tree(t) => (vec![t.from], vec![t.from, t.to]),
             Kernel::Product(p) => (vec![p.a.0, p.b.0], p.scratch.into_iter().chain([p.c]).collect()),
+            Kernel::Call(c) => ([c.a.0].into_iter().chain(c.b.map(|b| b.0)).collect(), vec![c.c]),
             Kernel::Guard(b, _) => (vec![*b], vec![]),
             Kernel::Turns(t) => (t.shared.clone(), vec![t.position]),
         }
@@ -179,6 +214,7 @@ impl Kernel {
             Kernel::Loop(l) => l.parts(),
             Kernel::Tree(t) => t.parts(),
             Kernel::Product(p) => nnc_runtime::kernels::product::parts(&p.shape.desc()),
+            Kernel::Call(c) => c.desc.parts(c.routine),
             Kernel::Guard(..) => 0,
             Kernel::Turns(t) => t.stages.iter().map(|s| s.kernel.parts()).max().unwrap_or(0),
         }
@@ -191,6 +227,7 @@ impl Kernel {
             Kernel::Tree(t) => t.cost(),
             // Tile kernels come near the peak of two 256-bit units: some 90 operations a nanosecond in f32, half in f64.
             Kernel::Product(p) => self.flops() / if p.ty == Ty::F64 { 45.0 } else { 90.0 },
+            Kernel::Call(c) => c.cost(),
             Kernel::Guard(..) => 0.0,
             Kernel::Turns(t) => t.count as f64 * t.stages.iter().map(|s| s.kernel.cost()).sum::<f64>(),
         }
@@ -212,6 +249,11 @@ impl Kernel {
             }
             Kernel::Tree(t) => (t.columns * (t.blocks - 1)) as f64,
             Kernel::Product(p) => 2.0 * (p.shape.m * p.shape.n) as f64 * (p.shape.k * p.shape.batch) as f64,
+            Kernel::Call(c) => match c.routine {
+                Routine::Gather | Routine::ArgSort => 0.0,
+                Routine::ScatterAdd | Routine::CumSum => c.desc.elements(c.routine) as f64,
+                Routine::Recurrence => 2.0 * c.desc.elements(c.routine) as f64,
+            },
             Kernel::Guard(..) => 0.0,
             Kernel::Turns(t) => t.count as f64 * t.stages.iter().map(|s| s.kernel.flops()).sum::<f64>(),
         }
@@ -223,6 +265,7 @@ impl Kernel {
             Kernel::Loop(l) => l.units() == 0 || (l.elements() == 0 && l.reductions.is_empty()),
             Kernel::Tree(t) => t.columns == 0,
             Kernel::Product(p) => p.shape.m * p.shape.n * p.shape.batch == 0,
+            Kernel::Call(c) => c.desc.parts(c.routine) == 0,
             Kernel::Guard(..) => false,
             Kernel::Turns(t) => t.count == 0 || t.stages.is_empty(),
         }

@@ -6,6 +6,7 @@ use super::element::Body;
 use super::kernels::{Buffer, Home, Kernel, Stage};
 use super::loops::{BufferId, Place, RawLoop, Reduction, Tree};
 use super::product;
+use super::routine;
 use super::schedule::Schedule;
 use crate::ir::attrs::{Attrs, Slot, Window};
 use crate::ir::graph::{Graph, NodeId};
@@ -316,6 +317,7 @@ impl<'g> Lowering<'g> {
         match (node.op.lower, &node.attrs) {
             (Lower::Contract, Attrs::Contract(rule)) => product::lower(self, id, rule, buffers[0])?,
             (Lower::Conv, Attrs::Conv(rule)) => conv::lower(self, id, rule, buffers[0])?,
+            (Lower::Routine(which), _) => routine::lower(self, id, which, buffers[0])?,
             (Lower::Concat, Attrs::Axis(axis)) => {
                 let step = row_major(shape)[*axis];
                 let mut start = 0;

@@ -5,7 +5,7 @@
 //! ```
 //!
 //! - [`schedule`]: the order of the groups, and states that are written where they lie
-//! - [`lower`], `element`, `product`, `conv`, `scan`: groups to [`kernels`]: [`loops`], trees and products over buffers
+//! - [`lower`], `element`, `product`, `conv`, `routine`, `scan`: groups to [`kernels`]: [`loops`], trees and products over buffers
 //! - [`plan`]: where buffers lie in one arena
 //! - `emit`: stages to Cranelift functions; `jit`: those to memory. No other file names Cranelift
 //! - [`report`]: what was made, for reading
@@ -23,6 +23,7 @@ pub mod plan;
 mod product;
 pub mod report;
 mod results;
+mod routine;
 mod scan;
 pub mod schedule;
 #[cfg(test)]

@@ -66,19 +66,27 @@ fn matrix(lowering: &mut Lowering<'_>, operand: NodeId, groups: [&[usize]; 3]) -
         return Ok(Matrix { buffer, offset: access.offset, axes: [outer, rows, columns] });
     }
     // More loops than a walk has: a copy in this order has one stride a group.
-    let axes: Vec<usize> = groups.concat();
-    let sizes: Vec<usize> = axes.iter().map(|&i| shape[i]).collect();
-    let ty = lowering.ty(operand);
-    let bytes = sizes.iter().product::<usize>() * ty.bytes();
-    let copy = lowering.buffer(Home::Arena, bytes, format!("%{} in order", operand.0));
-    let from =
-        Access { root: access.root, offset: access.offset, strides: axes.iter().map(|&i| access.strides[i]).collect() };
-    let to = Place { buffer: copy, ty, offset: 0, strides: row_major(&sizes) };
-    lowering.copy_from(buffer, &from, ty, &sizes, to);
+    let copy = copy_in_order(lowering, operand, &groups.concat())?;
     let size = |axes: &[usize]| axes.iter().map(|&i| shape[i] as isize).product::<isize>();
     let columns = size(groups[2]);
     let even = |stride| (stride, Walk::EVEN);
     Ok(Matrix { buffer: copy, offset: 0, axes: [even(size(groups[1]) * columns), even(columns), even(1)] })
+}
+
+/// A copy of an operand whose axes lie in this order, row-major.
+pub(super) fn copy_in_order(lowering: &mut Lowering<'_>, operand: NodeId, axes: &[usize]) -> Result<BufferId, String> {
+    let shape = lowering.shape(operand);
+    let access = &lowering.fusion.access[operand.0 as usize];
+    let from =
+        Access { root: access.root, offset: access.offset, strides: axes.iter().map(|&i| access.strides[i]).collect() };
+    let sizes: Vec<usize> = axes.iter().map(|&i| shape[i]).collect();
+    let ty = lowering.ty(operand);
+    let buffer = lowering.held(from.root)?;
+    let bytes = sizes.iter().product::<usize>() * ty.bytes();
+    let copy = lowering.buffer(Home::Arena, bytes, format!("%{} in order", operand.0));
+    let to = Place { buffer: copy, ty, offset: 0, strides: row_major(&sizes) };
+    lowering.copy_from(buffer, &from, ty, &sizes, to);
+    Ok(copy)
 }
 
 /// Axes of (size, stride), outermost first, taken as one: the innermost stride and the walk around it. Neighbours that lie

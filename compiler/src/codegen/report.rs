@@ -7,6 +7,7 @@ use super::plan::Plan;
 use super::schedule::Schedule;
 use super::{CodegenError, Options, jit, table};
 use crate::ir::graph::Graph;
+use crate::ir::op::Routine;
 use crate::passes::fuse::Fusion;
 use std::fmt::Write;
 use std::time::Duration;
@@ -160,6 +161,13 @@ fn name(kernel: &Kernel) -> &'static str {
         },
         Kernel::Tree(_) => "tree",
         Kernel::Product(_) => "product",
+        Kernel::Call(c) => match c.routine {
+            Routine::Gather => "gather",
+            Routine::ScatterAdd => "scatter",
+            Routine::ArgSort => "sort",
+            Routine::CumSum => "running sum",
+            Routine::Recurrence => "recurrence",
+        },
         Kernel::Guard(..) => "guard",
         Kernel::Turns(_) => "turns",
     }

@@ -1,7 +1,7 @@
-//! Indexing: `x[.., new]`, `z[time = 3]`, `z[time = 0..8]`, `r[t - n]` of a schedule.
+//! Indexing: `x[.., new]`, `z[time = 3]`, `z[time = 0..8]`, `table[vocab = tokens]`, `r[t - n]` of a schedule.
 
 use super::Elab;
-use super::value::{Axis, Tensor, Value};
+use super::value::{Axis, Tensor, Value, show_axis};
 use crate::ir::dim::Dim;
 use nnc_grammar::ast::{Expr, ExprKind, IndexItem, Name};
 use nnc_grammar::codes;
@@ -16,6 +16,8 @@ enum Step {
     Part(usize, usize, Dim),
     /// At the position of a loop.
     Element(usize, usize),
+    /// At places that are known only while the program runs.
+    Places(usize, Tensor),
 }
 
 impl<'a> Elab<'a> {
@@ -154,7 +156,8 @@ impl<'a> Elab<'a> {
         self.place(&t.axes, &wanted, name.span)
     }
 
-    /// An index of an axis: a constant, negative ones counting from the end, or the position of a loop over as many places.
+    /// An index of an axis: a constant, negative ones counting from the end, the position of a loop over as many places, or
+    /// class numbers.
     fn place_in(&mut self, t: &Tensor, axis: usize, e: &'a Expr) -> Option<Step> {
         let value = self.expr(e);
         if let Some(at) = self.position_of(&value) {
@@ -171,8 +174,7 @@ impl<'a> Elab<'a> {
             return Some(Step::Element(axis, at));
         }
         if let Value::Tensor(_) = value {
-            self.unsupported(e.span, "an index known only at run time");
-            return None;
+            return self.places(&t.axes[axis], value, e.span).map(|places| Step::Places(axis, places));
         }
         let i = self.int(&value, e.span, "an index")?;
         Some(Step::Take(axis, self.counted(&t.axes[axis], i, e.span, false)?))
@@ -263,12 +265,13 @@ impl<'a> Elab<'a> {
         Some(Step::Part(place, start, Dim::from(stop - start)))
     }
 
-    fn take(&mut self, mut t: Tensor, steps: Vec<Step>, span: Span) -> Value<'a> {
+    fn take(&mut self, mut t: Tensor, mut steps: Vec<Step>, span: Span) -> Value<'a> {
         self.here(span);
         let handle = self.b.clone();
-        // Axes that loops walk go first: what is left is a tensor of fewer axes.
+        // Axes that loops walk go first: what is left is a tensor of fewer axes. What is made in the loop has no elements
+        // outside it: the position is a place like any other.
         let mut gone: Vec<usize> = vec![];
-        for step in &steps {
+        for step in &mut steps {
             let Step::Element(axis, at) = *step else { continue };
             let place = axis - gone.iter().filter(|g| **g < axis).count();
             // A constant is the same at any place.
@@ -280,14 +283,17 @@ impl<'a> Elab<'a> {
                 continue;
             }
             match self.element(at, t.node, place) {
-                Some(node) => t.node = node,
-                None => return self.unsupported(span, "the part of a value made in the loop"),
+                Some(node) => {
+                    t.node = node;
+                    gone.push(axis);
+                }
+                None => *step = Step::Places(axis, self.position_of_loop(at)),
             }
-            gone.push(axis);
         }
         let left = |axis: usize| axis - gone.iter().filter(|g| **g < axis).count();
         let mut x = handle.val(t.node);
         let mut axes = vec![];
+        let mut places: Option<(usize, Tensor)> = None;
         for step in steps {
             match step {
                 Step::Element(..) => {}
@@ -298,10 +304,25 @@ impl<'a> Elab<'a> {
                     x = x.slice(left(i), start, len.clone());
                     axes.push(Axis::of(len));
                 }
+                Step::Places(i, _) if places.is_some() => {
+                    let d = Diagnostic::error(codes::WRONG_RANK, span, "one axis at a time is indexed at run time");
+                    return self.fail(
+                        d.label(format!("{} is a second one", show_axis(&t.axes[i])))
+                            .help("index the result again, or join the axes by `rearrange` and index the joined one"),
+                    );
+                }
+                Step::Places(i, index) => {
+                    places = Some((axes.len(), index));
+                    axes.push(t.axes[i].clone());
+                }
             }
         }
         let node = x.reshape(axes.iter().map(|a| a.size.clone()).collect()).value;
-        Value::Tensor(Tensor { node, axes, ..t })
+        let t = Tensor { node, axes, ..t };
+        match places {
+            Some((axis, index)) => self.taken(&t, axis, &index, span).map_or(Value::Invalid, Value::Tensor),
+            None => Value::Tensor(t),
+        }
     }
 
     /// `r[e]`: a rate at another time.

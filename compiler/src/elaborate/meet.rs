@@ -10,6 +10,7 @@ use crate::ir::builder::{Builder, Val};
 use crate::ir::dim::Dim;
 use crate::ir::op::Op;
 use crate::ir::types::DType;
+use crate::ops::logic::SELECT;
 use crate::ops::source::SIZE;
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
@@ -33,7 +34,9 @@ impl<'a> Elab<'a> {
                 let node = crate::ir::graph::Value { node: id, port: 0 };
                 let dtype = handle.graph().ty(node).dtype;
                 let first = &tensors[0];
-                let classes = if dtype == DType::I32 { tensors.iter().find_map(|t| t.classes.clone()) } else { None };
+                // Arithmetic leaves the range of class numbers; a choice between them does not.
+                let chosen = std::ptr::eq(op, &raw const SELECT) && tensors[1..].iter().all(|t| t.classes.is_some());
+                let classes = if chosen { tensors[1].classes.clone() } else { None };
                 let scalar = tensors.iter().all(|t| t.scalar);
                 Value::Tensor(Tensor { node, dtype, axes: first.axes.clone(), classes, scalar })
             }

@@ -51,11 +51,13 @@ impl<'a> Elab<'a> {
         None
     }
 
-    /// Where the largest element lies along one axis, the last unless said.
+    /// Where the largest element lies along one axis, the last unless said, or in each window.
     pub(super) fn argmax(&mut self, call: &Call<'a>) -> Value<'a> {
         let Some(t) = self.float_tensor(call.arg(0)) else { return Value::Invalid };
-        let (set, at) = call.over.clone().unwrap_or((AxisSet::Last, call.span));
-        let Some(axis) = self.resolve_one(&t.axes, &set, at) else { return Value::Invalid };
+        if call.named("window").or(call.named("into")).is_some() {
+            return self.argmax_of_windows(&t, call);
+        }
+        let Some(axis) = self.along(&t, call) else { return Value::Invalid };
         self.here(call.span);
         let handle = self.b.clone();
         let node = handle.add(&ARGMAX, Attrs::Axis(axis), &[handle.val(t.node)]).value;
@@ -128,20 +130,22 @@ impl<'a> Elab<'a> {
     fn over_windows(&mut self, kind: Reduction, t: &Tensor, call: &Call<'a>) -> Option<Tensor> {
         let handle = self.b.clone();
         let negated = || Tensor { node: (-handle.val(t.node)).value, ..t.clone() };
-        let (windows, taps, axes) = match kind {
+        let w = match kind {
             Reduction::Sum | Reduction::Mean => self.windowed(t, 0.0, call)?,
             Reduction::Max => self.windowed(t, f64::NEG_INFINITY, call)?,
             Reduction::Min => self.windowed(&negated(), f64::NEG_INFINITY, call)?,
         };
-        let x = handle.val(windows.node);
-        let count: f64 = taps.iter().filter_map(|&i| x.ty().shape[i].as_constant()).map(|n| n as f64).product();
+        let x = handle.val(w.value.node);
         let node = match kind {
-            Reduction::Sum => x.sum(&taps),
-            Reduction::Mean => x.sum(&taps) / count,
-            Reduction::Max => x.first_maximum(&taps),
-            Reduction::Min => -x.first_maximum(&taps),
+            Reduction::Sum => x.sum(&w.taps).value,
+            Reduction::Mean => {
+                let counts = self.taps_of(&w).value;
+                (x.sum(&w.taps) / handle.val(counts)).value
+            }
+            Reduction::Max => x.first_maximum(&w.taps).value,
+            Reduction::Min => (-x.first_maximum(&w.taps)).value,
         };
-        Some(Tensor { node: node.value, axes, ..windows })
+        Some(Tensor { node, axes: w.axes, ..w.value })
     }
 
     /// Floats of whole numbers, bytes or masks.

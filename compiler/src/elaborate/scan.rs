@@ -199,6 +199,13 @@ impl<'a> Elab<'a> {
         self.loops.iter().position(|l| l.index == t.node)
     }
 
+    /// The position of a loop as class numbers.
+    pub(super) fn position_of_loop(&self, at: usize) -> Tensor {
+        let open = &self.loops[at];
+        let classes = Some(open.turns.clone());
+        Tensor { node: open.index, dtype: DType::I32, axes: vec![], classes, scalar: false }
+    }
+
     /// The part of a tensor at the position of a loop that walks this axis; `None` when the tensor is made in the loop.
     pub(super) fn element(&mut self, at: usize, whole: Node, axis: usize) -> Option<Node> {
         let handle = self.b.clone();

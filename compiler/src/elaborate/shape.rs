@@ -150,8 +150,11 @@ impl<'a> Elab<'a> {
         }
     }
 
-    /// How many elements the axes hold.
+    /// How many elements the axes hold, or a list.
     pub(super) fn size_call(&mut self, call: &Call<'a>) -> Value<'a> {
+        if let (Value::List(items), _) = call.arg(0) {
+            return super::scope::size_value(&Dim::from(items.len()));
+        }
         let Some(t) = self.tensor(call.arg(0)) else { return Value::Invalid };
         let (set, at) = call.over.clone().unwrap_or((AxisSet::Rest { before: 0, after: 0 }, call.span));
         let Some(places) = self.resolve(&t.axes, &set, at) else { return Value::Invalid };

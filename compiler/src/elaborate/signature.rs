@@ -105,7 +105,7 @@ impl<'a> Elab<'a> {
             "float" => tensor.dtype.is_float(),
             "bool" => tensor.dtype == DType::Bool,
             "int" => matches!(tensor.dtype, DType::I32 | DType::I64),
-            "index" => tensor.dtype == DType::I32,
+            "index" => tensor.classes.is_some(),
             _ => {
                 let e = element?;
                 let d =

@@ -1,4 +1,4 @@
-//! Windows that slide along axes: their numbers an axis, windows of a reduction, and enlarging.
+//! Windows that slide along axes: their numbers an axis, and enlarging.
 //!
 //! Features are the last axis; windows slide along the axes before it, as many as the window has sizes.
 
@@ -6,10 +6,8 @@ use super::Elab;
 use super::axes::explain_axes;
 use super::primitives::Call;
 use super::value::{Axis, From, Tensor, Value, show_axis};
-use crate::ir::attrs::{Attrs, ConvAxis};
-use crate::ir::builder::Val;
+use crate::ir::attrs::ConvAxis;
 use crate::ir::dim::Dim;
-use crate::ops::movement::CONCAT;
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
 use nnc_grammar::span::Span;
@@ -221,79 +219,4 @@ impl<'a> Elab<'a> {
         }
         Value::Tensor(Tensor { node: x.value, axes, ..t })
     }
-
-    /// The axes that windows of a reduction slide along: those named, else as many before the last as are listed.
-    fn window_axes(&mut self, t: &Tensor, window: &(Value<'a>, Span), call: &Call<'a>) -> Option<Vec<usize>> {
-        let listed = if let Value::List(items) = &window.0 { Some(items.len()) } else { None };
-        let d = match (&call.over, listed) {
-            (Some((set, at)), _) => return self.resolve(&t.axes, set, *at),
-            (None, Some(n)) if n < t.rank() => return Some((t.rank() - 1 - n..t.rank() - 1).collect()),
-            (None, Some(n)) => {
-                let what = format!("a window of {n} axes needs as many, and an axis of features");
-                Diagnostic::error(codes::WRONG_RANK, call.span, what).label(format!("this is {}", t.show()))
-            }
-            (None, None) => {
-                Diagnostic::error(codes::MISSING_ARGUMENT, window.1, "how many axes the window has is not said")
-                    .help("list a size for each, `[2, 2]`, or name the axes by `over = …`")
-            }
-        };
-        self.report(d);
-        None
-    }
-
-    /// Windows of x for a reduction with `window = …`: x with every axis split in two, the axes of the taps, and the axes
-    /// that remain when they are reduced. Outside x lies `fill`.
-    pub(super) fn windowed(
-        &mut self,
-        t: &Tensor,
-        fill: f64,
-        call: &Call<'a>,
-    ) -> Option<(Tensor, Vec<usize>, Vec<Axis>)> {
-        let window = call.named("window").or(call.named("into"))?;
-        let places = self.window_axes(t, &window, call)?;
-        let mut taps = self.each(Some(window.clone()), places.len(), "the window", 1)?;
-        if call.named("window").is_none() {
-            for (taps, &i) in taps.iter_mut().zip(&places) {
-                let Some(part) = t.axes[i].size.as_constant().filter(|n| n % *taps as i64 == 0) else {
-                    let what = format!("{} does not fall into {taps} equal windows", t.axes[i].size);
-                    let d = Diagnostic::error(codes::NOT_WHOLE, window.1, what);
-                    self.report(explain_axes(d, std::iter::once(&t.axes[i])));
-                    return None;
-                };
-                *taps = part as usize / *taps;
-            }
-        }
-        let slides = self.slides(t, &places, &taps, call)?;
-        let mut axes = t.axes.clone();
-        for slide in &slides {
-            axes[slide.axis] = self.slid(&t.axes[slide.axis], slide, &slide.rule(), call.span)?;
-        }
-        self.here(call.span);
-        let handle = self.b.clone();
-        let mut x = handle.val(t.node);
-        for slide in slides.iter().rev() {
-            x = surround(x, slide, fill).window(slide.axis, slide.taps, slide.stride, slide.dilation);
-        }
-        // The i-th of the axes, ascending, has i taps axes before it.
-        let reduced = slides.iter().enumerate().map(|(i, s)| s.axis + i + 1).collect();
-        Some((Tensor { node: x.value, ..t.clone() }, reduced, axes))
-    }
-}
-
-/// Elements of one value before and after an axis.
-fn surround<'b>(x: Val<'b>, slide: &Slide, fill: f64) -> Val<'b> {
-    let (before, after) = (slide.padding.0 as usize, slide.padding.1 as usize);
-    if fill == 0.0 || (before, after) == (0, 0) {
-        return x.pad(slide.axis, before, after);
-    }
-    let part = |n: usize| {
-        let mut shape = x.ty().shape;
-        shape[slide.axis] = Dim::from(n);
-        x.b.constant(crate::ir::attrs::Const::Float(x.ty().dtype, fill), shape)
-    };
-    let parts: Vec<Val<'b>> = [(before, part(before)), (slide.size, x), (after, part(after))]
-        .into_iter()
-        .filter_map(|(n, v)| (n > 0).then_some(v))
-        .collect();
-    x.b.add(&CONCAT, Attrs::Axis(slide.axis), &parts)
 }

@@ -58,6 +58,10 @@ pub enum Attrs {
     Conv(Conv),
     /// An axis as windows and their taps, or back.
     Window(Window),
+    /// Rows by number.
+    Rows(Rows),
+    /// Whether an order goes downwards.
+    Descending(bool),
     /// Indices `0..n` along one new axis.
     Iota(Dim),
     /// A keyed draw of this shape.
@@ -143,6 +147,15 @@ pub struct Window {
     pub stride: usize,
     /// Elements from a tap to the next.
     pub dilation: usize,
+}
+
+/// Rows `[batch…, size, row…]` and numbers of rows `[batch…, number…]`.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Rows {
+    /// How many leading axes rows and numbers share.
+    pub batch: usize,
+    /// How many rows there are.
+    pub size: Dim,
 }
 
 /// A scalar constant. Floats compare by bits, so that 0 and -0 stay apart and a NaN equals itself.

@@ -7,6 +7,7 @@ use super::builder::{Builder, Val};
 use super::types::TensorType;
 use crate::prog::E;
 use crate::prog::reference::Dd;
+pub use nnc_runtime::kernels::routine::Routine;
 
 /// One primitive operation: the single place where it lives.
 pub struct OpDef {
@@ -175,6 +176,8 @@ pub enum Lower {
     Conv,
     /// Windows added up where they overlap.
     Overlap,
+    /// A routine of the runtime on operands that lie in memory.
+    Routine(Routine),
     /// A splat constant.
     Const,
     /// A tensor that the runtime holds: input, state, counter.

@@ -102,6 +102,8 @@ fn attrs(attrs: &Attrs) -> String {
         Attrs::Window(w) => {
             format!("axis={} size={} stride={} dilation={}", w.axis, w.size, w.stride, w.dilation)
         }
+        Attrs::Rows(r) => format!("batch={} size={}", r.batch, r.size),
+        Attrs::Descending(down) => (if *down { "downwards" } else { "" }).into(),
         Attrs::Conv(c) => {
             let list = |name: &str, of: fn(&super::attrs::ConvAxis) -> String, plain: &str| {
                 let values: Vec<String> = c.axes.iter().map(of).collect();

@@ -9,7 +9,9 @@ pub mod logic;
 pub mod movement;
 pub mod order;
 pub mod reduce;
+pub mod rows;
 pub mod scan;
+pub mod sequence;
 pub mod source;
 pub mod unary;
 pub mod window;
@@ -26,6 +28,8 @@ const FAMILIES: &[&[&OpDef]] = &[
     conv::ROWS,
     movement::ROWS,
     window::ROWS,
+    rows::ROWS,
+    sequence::ROWS,
     source::ROWS,
     scan::ROWS,
 ];

@@ -1,7 +1,7 @@
 //! Numbers for the free sizes. A program knows no batch size; code is made for one.
 
 use super::rebuild::{Fate, try_rebuild};
-use crate::ir::attrs::Attrs;
+use crate::ir::attrs::{Attrs, Rows};
 use crate::ir::dim::{Dim, Sym};
 use crate::ir::graph::{Graph, SiteId};
 use crate::ir::scan::Scan;
@@ -78,6 +78,7 @@ fn sized(attrs: &Attrs, number: &dyn Fn(&Dim) -> Result<Dim, String>) -> Result<
         Attrs::Slice { axis, start, len } => Attrs::Slice { axis: *axis, start: *start, len: number(len)? },
         Attrs::Size(dtype, n) => Attrs::Size(*dtype, number(n)?),
         Attrs::Iota(n) => Attrs::Iota(number(n)?),
+        Attrs::Rows(rows) => Attrs::Rows(Rows { size: number(&rows.size)?, ..rows.clone() }),
         Attrs::Random { stream, shape: dims } => Attrs::Random { stream: *stream, shape: shape(dims)? },
         Attrs::None
         | Attrs::Cast(_)
@@ -88,6 +89,7 @@ fn sized(attrs: &Attrs, number: &dyn Fn(&Dim) -> Result<Dim, String>) -> Result<
         | Attrs::Scan(_)
         | Attrs::Contract(_)
         | Attrs::Conv(_)
+        | Attrs::Descending(_)
         | Attrs::Window(_) => attrs.clone(),
     })
 }

@@ -36,6 +36,8 @@ layer Shift(start: initializer)(x: [.., n]) -> [.., n] {{
     x + s[0, ..] * s[1, ..]
 }}
 
+layer _Looked(table: layer)(x: [.., n]) -> [.., n] {{ x + table(argmax(x)) }}
+
 model Net(x: [batch, n]) -> [batch, 3] {{ x |> Dense(3) |> Shift(zeros()) |> {stage} }}
 
 train on Rows {{
@@ -68,6 +70,7 @@ fn use_of(def: &Def) -> Use {
     let plain = Use::plain();
     let call = |arguments: &str| format!("{name}({arguments})");
     match (def.kind, name) {
+        (DefKind::Layer, "Embedding") => Use { stage: format!("_Looked({})", call("3")), ..plain },
         (DefKind::Layer, "Dense") => Use { stage: call("3"), ..plain },
         (DefKind::Layer, "RNN" | "LSTM" | "GRU") => Use { stage: over_time(&call("1")), ..plain },
         (DefKind::Layer, "ProjectedLSTM") => Use { stage: over_time(&call("2, 1")), ..plain },
@@ -82,6 +85,30 @@ fn use_of(def: &Def) -> Use {
         }
         (DefKind::Layer, _) => Use { stage: call(""), ..plain },
         (DefKind::Fn, "one_hot") => Use { output: "one_hot(argmax(z))".into(), ..plain },
+        (DefKind::Fn, "top_k" | "max_pool_places") => {
+            let given = if name == "top_k" { "z, 2" } else { "z |> rearrange [b, c] -> [b, c, 1], [2]" };
+            let line = format!("v, p = {}\n    metric it = sum(v) + sum(float(p))", call(given));
+            Use { line, ..plain }
+        }
+        (DefKind::Fn, "scatter") => Use { output: call("z, index(z, 3), z^2"), ..plain },
+        (DefKind::Fn, "local_response_norm") => Use { output: call("z, 2"), ..plain },
+        (DefKind::Fn, "resample") => Use { output: call("z, 5"), ..plain },
+        (DefKind::Fn, "interpolate") => Use { output: call("z |> rearrange [b, c] -> [b, c, 1], [5]"), ..plain },
+        (DefKind::Fn, "grid_coordinate") => Use { output: call("z, 5, true"), ..plain },
+        (DefKind::Fn, "grid_inside") => Use { output: call("z, 5, border, true"), ..plain },
+        (DefKind::Fn, "grid_pixel") => Use { output: call("z |> rearrange [b, c] -> [b, c, 1], z"), ..plain },
+        (DefKind::Fn, "grid_sample") => {
+            let column = "z |> rearrange [b, c] -> [b, c, 1]";
+            Use { output: call(&format!("{column}, {column}")), ..plain }
+        }
+        (DefKind::Fn, "ctc_sounds") => Use { output: call("z |> rearrange [b, c] -> [b, 1, c], index(z, 3)"), ..plain },
+        (DefKind::Fn, "ctc_terms") => {
+            Use { output: call("z |> rearrange [b, c] -> [b, 1, c], index(z, 3), z[.., 0], z[.., 1]"), ..plain }
+        }
+        (DefKind::Loss, "ctc") => {
+            let given = call("z |> rearrange [b, c] -> [b, 1, c], index(z, 3), z[.., 0], z[.., 1]");
+            Use { line: format!("metric it = {given}"), ..plain }
+        }
         (DefKind::Fn, "lerp") => Use { output: call("z, z^2, 0.5"), ..plain },
         (DefKind::Fn, "direction") => Use { output: call("z, z^2, 0.5, true"), ..plain },
         (DefKind::Fn, "moments") => Use { output: "concat(moments(z, over = batch))".into(), ..plain },

@@ -1,6 +1,6 @@
 //! Operand types and attributes for every row of the table. A row without a case fails the tests.
 
-use nnc_compiler::ir::attrs::{Attrs, Const, Contract, Conv, ConvAxis, Slot, Window};
+use nnc_compiler::ir::attrs::{Attrs, Const, Contract, Conv, ConvAxis, Rows, Slot, Window};
 use nnc_compiler::ir::builder::{Builder, Val};
 use nnc_compiler::ir::dim::Dim;
 use nnc_compiler::ir::graph::Graph;
@@ -31,10 +31,14 @@ impl Case {
         b.finish()
     }
 
-    /// Whether all operands and results are f64, so that differences can be taken.
+    /// Whether all floats and the results are f64, so that differences can be taken.
     pub fn is_double(&self, op: Op) -> bool {
         let graph = self.graph(op);
-        graph.nodes().all(|(_, n)| n.types.iter().all(|t| t.dtype == DType::F64 || t.dtype == DType::Bool))
+        let result = |t: DType| matches!(t, DType::F64 | DType::Bool);
+        let operand =
+            |t: &TensorType| result(t.dtype) || matches!((t.dtype, op.lower), (DType::I32, Lower::Routine(_)));
+        graph.nodes().last().is_some_and(|(_, n)| n.types.iter().all(|t| result(t.dtype)))
+            && self.operands.iter().all(operand)
     }
 }
 
@@ -165,6 +169,45 @@ pub fn cases(op: Op, float: DType) -> Vec<Case> {
                 attrs: Attrs::Random { stream: 0x8000_0001, shape: dims(shape) },
                 operands: vec![ty(DType::I64, &[]); 3],
             })
+            .to_vec(),
+        "gather" => {
+            let case = |x: &[usize], index: &[usize], batch: usize| Case {
+                attrs: Attrs::Rows(Rows { batch, size: Dim::from(x[batch]) }),
+                operands: vec![ty(float, x), ty(DType::I32, index)],
+            };
+            vec![
+                case(&[5, 3], &[7], 0),
+                case(&[5, 40], &[2, 3], 0),
+                case(&[4], &[], 0),
+                case(&[3, 5], &[3, 2], 1),
+                case(&[2, 3, 4, 2], &[2, 3, 5], 2),
+                case(&[2, 6, 3], &[2], 1),
+                case(&[5, 3, 300], &[400], 0),
+            ]
+        }
+        "scatter_add" => {
+            let case = |x: &[usize], index: usize, batch: usize, size: usize| Case {
+                attrs: Attrs::Rows(Rows { batch, size: Dim::from(size) }),
+                operands: vec![ty(float, x), ty(DType::I32, &x[..index])],
+            };
+            vec![
+                case(&[7, 3], 1, 0, 5),
+                case(&[2, 3, 40], 2, 0, 5),
+                case(&[4], 0, 0, 3),
+                case(&[3, 9], 2, 1, 5),
+                case(&[2, 3, 5, 2], 3, 2, 4),
+                case(&[2, 6, 3], 1, 1, 4),
+                case(&[400, 300], 1, 0, 5),
+            ]
+        }
+        "argsort" => [(false, &[9][..]), (true, &[3, 5]), (false, &[2, 3, 40]), (true, &[700, 20])]
+            .map(|(descending, shape)| one(Attrs::Descending(descending), shape))
+            .to_vec(),
+        "cumsum" => [(0, &[17][..]), (1, &[3, 5]), (0, &[3, 5]), (1, &[2, 4, 3]), (0, &[40, 700]), (1, &[70, 200])]
+            .map(|(axis, shape)| one(Attrs::Axis(axis), shape))
+            .to_vec(),
+        "recurrence" => [(0, &[1][..]), (0, &[17]), (1, &[3, 5]), (0, &[3, 5]), (1, &[2, 4, 3]), (0, &[9, 700])]
+            .map(|(axis, shape)| Case { attrs: Attrs::Axis(axis), operands: vec![ty(float, shape); 2] })
             .to_vec(),
         "scan" => [1, 4].map(|turns| sums(float, turns)).to_vec(),
         "stop_gradient" => vec![one(Attrs::None, &[3, 5])],

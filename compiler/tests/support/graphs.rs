@@ -4,7 +4,7 @@
 use super::Rng;
 use super::cases::{dims, domain, ty};
 use super::turns::random_loop;
-use nnc_compiler::ir::attrs::{Attrs, Const, Contract, Slot, Window};
+use nnc_compiler::ir::attrs::{Attrs, Const, Contract, Rows, Slot, Window};
 use nnc_compiler::ir::builder::{Builder, Val};
 use nnc_compiler::ir::dim::Dim;
 use nnc_compiler::ir::graph::{Graph, Node, NodeId, SiteId, Value};
@@ -102,6 +102,12 @@ fn partner<'b>(rng: &mut Rng, b: &'b Builder, pool: &[Val<'b>], op: Op, i: usize
         let fitting: Vec<Val<'b>> = pool.iter().copied().filter(|v| v.ty().dtype == ty.dtype).collect();
         return Some(*rng.pick(&fitting));
     }
+    if matches!(op.name, "gather" | "scatter_add") {
+        let adds = op.name == "scatter_add";
+        let fits = |t: &TensorType| t.dtype == DType::I32 && (!adds || ty.shape.starts_with(&t.shape));
+        let fitting: Vec<Val<'b>> = pool.iter().copied().filter(|v| fits(&v.ty())).collect();
+        return (!fitting.is_empty()).then(|| *rng.pick(&fitting));
+    }
     if rng.chance(0.3) && domain(op, i) != Domain::Bool && matches!(ty.dtype, DType::F32 | DType::F64 | DType::I32) {
         return Some(constant(rng, b, ty.dtype, ty.shape));
     }
@@ -171,7 +177,15 @@ fn random_attrs(rng: &mut Rng, op: Op, types: &[TensorType]) -> Option<Attrs> {
             Attrs::Window(Window { axis, len, size, stride, dilation })
         }
         "pad" => Attrs::Pad { axis: axis(rng)?, before: rng.below(3), after: rng.below(3) },
-        "reverse" | "concat" | "argmax" => Attrs::Axis(axis(rng)?),
+        "gather" | "scatter_add" => {
+            let index = &types[1].shape;
+            let common = t.shape.iter().zip(index).take_while(|(x, i)| x == i).count();
+            let batch = rng.below(common + 1);
+            let size = if op.name == "gather" { t.shape.get(batch)?.clone() } else { Dim::from(1 + rng.below(5)) };
+            Attrs::Rows(Rows { batch, size })
+        }
+        "argsort" => Attrs::Descending(rng.chance(0.5)),
+        "reverse" | "concat" | "argmax" | "cumsum" | "recurrence" => Attrs::Axis(axis(rng)?),
         "sum" | "maximum" => Attrs::Axes((0..rank).filter(|_| rng.chance(0.5)).collect()),
         "contract" => contraction(rng, &types[0], &types[1]),
         "random_uniform" | "random_normal" => {

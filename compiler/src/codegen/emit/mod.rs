@@ -17,7 +17,7 @@ mod vector;
 
 pub(super) use step::{kernel_signature, region_signature, step_function, step_signature};
 
-use super::kernels::{Buffer, Home, Kernel, Product, Stage};
+use super::kernels::{Buffer, Home, Kernel, Stage};
 use super::loops::BufferId;
 use super::plan::Plan;
 use cranelift_codegen::ir::condcodes::IntCC;
@@ -55,19 +55,27 @@ struct Emitter<'f, 'a> {
     written: Vec<BufferId>,
 }
 
-/// Defines the region of a stage. `product` is the kernel and the descriptor of a product.
+/// Defines the region of a stage. `callee` is the kernel and the descriptor of a product or of a routine.
 pub(super) fn region(
     b: FunctionBuilder<'_>,
     env: Env<'_>,
     stage: &Stage,
-    product: Option<(FuncRef, GlobalValue)>,
+    callee: Option<(FuncRef, GlobalValue)>,
     config: cranelift_codegen::isa::TargetFrontendConfig,
 ) {
     let (mut e, begin, end) = Emitter::start(b, env, stage.kernel.buffers().1);
     match &stage.kernel {
         Kernel::Loop(nest) => nest::emit(&mut e, nest, begin, end),
         Kernel::Tree(tree) => reduce::tree(&mut e, tree, begin, end),
-        Kernel::Product(p) => e.product(p, product, begin, end),
+        Kernel::Product(p) => {
+            let size = p.ty.bytes() as i64;
+            e.kernel(callee, [Some((p.a, size)), Some((p.b, size))], p.c, p.scratch, begin, end);
+        }
+        Kernel::Call(c) => {
+            let size = c.bytes as i64;
+            let b = c.b.map(|b| (b, if c.desc.count > 0 { size_of::<i32>() as i64 } else { size }));
+            e.kernel(callee, [Some((c.a, size)), b], c.c, None, begin, end);
+        }
         Kernel::Guard(..) | Kernel::Turns(_) => {}
     }
     e.b.ins().return_(&[]);
@@ -227,20 +235,27 @@ impl<'f, 'a> Emitter<'f, 'a> {
         coordinates
     }
 
-    fn product(&mut self, p: &Product, kernel: Option<(FuncRef, GlobalValue)>, begin: Value, end: Value) {
-        let Some((kernel, desc)) = kernel else { return };
-        let size = p.ty.bytes() as i64;
-        let address = |e: &mut Self, (buffer, offset): (BufferId, isize)| {
-            let start = e.start_of(buffer);
-            let at = e.at(start, offset as i64 * size);
-            e.b.ins().iadd_imm_s(at.base, i64::from(at.disp))
-        };
-        let (x, y) = (address(self, p.a), address(self, p.b));
-        let z = address(self, (p.c, 0));
-        let scratch = match p.scratch {
-            Some(buffer) => address(self, (buffer, 0)),
+    /// Calls a kernel on its descriptor, operands (each with the bytes of an element), result and scratch.
+    fn kernel(
+        &mut self,
+        callee: Option<(FuncRef, GlobalValue)>,
+        operands: [Option<((BufferId, isize), i64)>; 2],
+        result: BufferId,
+        scratch: Option<BufferId>,
+        begin: Value,
+        end: Value,
+    ) {
+        let Some((kernel, desc)) = callee else { return };
+        let mut address = |place: Option<((BufferId, isize), i64)>| match place {
+            Some(((buffer, offset), size)) => {
+                let start = self.start_of(buffer);
+                let at = self.at(start, offset as i64 * size);
+                self.b.ins().iadd_imm_s(at.base, i64::from(at.disp))
+            }
             None => self.int(0),
         };
+        let [x, y] = operands.map(&mut address);
+        let (z, scratch) = (address(Some(((result, 0), 0))), address(scratch.map(|s| ((s, 0), 0))));
         let desc = self.b.ins().symbol_value(types::I64, desc);
         let (begin, end) = (self.b.ins().ireduce(types::I32, begin), self.b.ins().ireduce(types::I32, end));
         self.b.ins().call(kernel, &[desc, x, y, z, scratch, begin, end]);

@@ -56,6 +56,7 @@ impl Grouping<'_> {
                 Lower::Contract
                 | Lower::Conv
                 | Lower::Overlap
+                | Lower::Routine(_)
                 | Lower::Concat
                 | Lower::Pad
                 | Lower::Scan
@@ -179,7 +180,7 @@ impl Grouping<'_> {
                     }
                 }
                 Class::Whole => {
-                    if matches!(node.op.lower, Lower::Scan) {
+                    if matches!(node.op.lower, Lower::Scan | Lower::Routine(_)) {
                         for v in &node.operands {
                             self.need(v.node);
                         }
