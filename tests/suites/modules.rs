@@ -8,10 +8,12 @@ use super::case::{Case, Form};
 use super::literal::{Arg, parse};
 use super::measure::Tally;
 use super::opinfo::attention::{Heads, multi_head};
+use super::opinfo::ctc::{ctc, numbers};
 use super::opinfo::losses::{cross_entropy, divergence, logits, nll};
 use super::opinfo::normal::{affine, by_group, standardize};
 use super::opinfo::pointwise::channels;
 use super::opinfo::products::linear;
+use super::opinfo::windows::{convolved, transposed};
 use super::tensors::{Golden, Parts, Tensor, files, numbered};
 use super::text::{Nn, T, number};
 use nnc_runtime::dtype::DType;
@@ -200,9 +202,15 @@ fn write(nn: &mut Nn, m: &Module<'_>) -> Outputs {
         "nn.MultiheadAttention" => return attention(nn, m),
         "nn.TransformerEncoderLayer" => encoder_layer(nn, m)?,
         "nn.RNN" | "nn.LSTM" | "nn.GRU" if m.training => return Err("excused: dropout mask baked in".into()),
-        "nn.CTCLoss" => return Err("needs: ctc".into()),
-        "nn.Conv1d" | "nn.Conv2d" | "nn.ConvTranspose2d" => return Err("needs: conv".into()),
-        "nn.Embedding" => return Err("needs: gather".into()),
+        "nn.CTCLoss" => return ctc_loss(nn, m),
+        // Kernel, stride, padding, dilation and groups have the places of the function's.
+        "nn.Conv1d" | "nn.Conv2d" => {
+            let n = if m.name == "nn.Conv1d" { 1 } else { 2 };
+            return convolved(nn, &m.made, (m.input(0)?, m.needed("weight")?, m.param("bias")), n);
+        }
+        "nn.ConvTranspose2d" => {
+            return transposed(nn, &m.made, (m.input(0)?, m.needed("weight")?, m.param("bias")), 2);
+        }
         name => return Err(format!("no row for {name}")),
     };
     Ok(vec![out])
@@ -230,6 +238,12 @@ fn weights(nn: &mut Nn, m: &Module<'_>, name: &str) -> Option<T> {
         .filter_map(|(i, x)| Some(format!("where(indices({n}) == {i}, {}, 0.0)", number(x.num()?))))
         .collect();
     (!terms.is_empty()).then(|| nn.bind(terms.join(" + "), &[n]))
+}
+
+/// Connectionist temporal classification, whose settings stand in the constructor.
+fn ctc_loss(nn: &mut Nn, m: &Module<'_>) -> Outputs {
+    let (frames, labels) = (numbers(&m.call, 2, "input_lengths")?, numbers(&m.call, 3, "target_lengths")?);
+    ctc(nn, &m.made, (&m.input(0)?, &m.input(1)?), frames, labels, m.made.num(0, "blank", 0.0))
 }
 
 /// (x − mean) / sqrt(var + eps) by channel.

@@ -74,6 +74,13 @@ impl Nn {
         T::new(name, shape)
     }
 
+    /// Binds an expression of two values of the same shape.
+    pub(crate) fn pair(&mut self, expr: impl Display, shape: &[usize]) -> (T, T) {
+        let (a, b) = (self.fresh("t"), self.fresh("t"));
+        let _ = writeln!(self.lines, "    {a}, {b} = {expr}");
+        (T::new(a, shape), T::new(b, shape))
+    }
+
     /// Applies a function of its own to values: `x0`, `x1`, …, whose axes have the given names in it.
     pub(crate) fn function(&mut self, args: &[(&T, Vec<String>)], body: impl Display, shape: &[usize]) -> T {
         let name = self.fresh("f");

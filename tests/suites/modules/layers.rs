@@ -22,6 +22,12 @@ pub(super) fn write(nn: &mut Nn, m: &Module<'_>) -> Option<(T, Parameters)> {
             let out = nn.bind(format!("{} |> Dense({units}) as layer", x.name), &shape);
             Some((out, &[("param_weight", "w", true), ("param_bias", "b", false)]))
         }
+        "nn.Embedding" => {
+            let w = m.param("weight")?;
+            let shape: Vec<usize> = x.shape.iter().copied().chain([w.shape[1]]).collect();
+            let text = format!("index({}, {}) |> Embedding({}) as layer", x.name, w.shape[0], w.shape[1]);
+            Some((nn.bind(text, &shape), &[("param_weight", "w", false)]))
+        }
         "nn.LayerNorm" if both && m.param("weight")?.rank() == 1 => {
             Some((nn.bind(format!("{} |> LayerNorm(eps = {}) as layer", x.name, eps(1)), &x.shape), AFFINE))
         }

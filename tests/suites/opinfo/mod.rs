@@ -1,13 +1,16 @@
 //! The suite of operations: `op_db`'s samples, one row a PyTorch operation.
 
 pub(super) mod attention;
+pub(super) mod ctc;
 pub(super) mod losses;
 mod movement;
 pub(super) mod normal;
+mod places;
 pub(super) mod pointwise;
 pub(super) mod products;
 mod reductions;
-mod windows;
+mod resample;
+pub(super) mod windows;
 
 use super::call::{Call, Outputs, program_name};
 use super::case::{Case, Form};
@@ -21,36 +24,6 @@ use std::path::Path;
 /// Writes the program of a call.
 type Row = (&'static str, fn(&mut Nn, &Call<'_>) -> Outputs);
 
-/// What the language lacks for an operation.
-type Gap = (&'static str, &'static str);
-
-/// Operations that have no program yet.
-const GAPS: &[Gap] = &[
-    ("nn.functional.adaptive_max_pool1d", "needs: window"),
-    ("nn.functional.adaptive_max_pool2d", "needs: window"),
-    ("nn.functional.adaptive_avg_pool1d", "needs: window"),
-    ("nn.functional.adaptive_avg_pool2d", "needs: window"),
-    ("nn.functional.unfold", "needs: window"),
-    ("nn.functional.local_response_norm", "needs: window"),
-    ("nn.functional.interpolate", "needs: gather"),
-    ("nn.functional.upsample_nearest", "needs: gather"),
-    ("nn.functional.upsample_bilinear", "needs: gather"),
-    ("nn.functional.grid_sample", "needs: gather"),
-    ("nn.functional.embedding", "needs: gather"),
-    ("nn.functional.embedding_bag", "needs: gather"),
-    ("gather", "needs: gather"),
-    ("index_select", "needs: gather"),
-    ("index_put", "needs: scatter"),
-    ("scatter", "needs: scatter"),
-    ("scatter_add", "needs: scatter"),
-    ("sort", "needs: sort"),
-    ("topk", "needs: sort"),
-    ("cumsum", "needs: cumsum"),
-    ("cumprod", "needs: cumsum"),
-    ("prod", "needs: prod"),
-    ("nn.functional.ctc_loss", "needs: ctc"),
-];
-
 /// All rows.
 fn rows() -> BTreeMap<&'static str, fn(&mut Nn, &Call<'_>) -> Outputs> {
     let families = [
@@ -62,6 +35,9 @@ fn rows() -> BTreeMap<&'static str, fn(&mut Nn, &Call<'_>) -> Outputs> {
         losses::ROWS,
         attention::ROWS,
         windows::ROWS,
+        places::ROWS,
+        resample::ROWS,
+        ctc::ROWS,
     ];
     families.into_iter().flatten().copied().collect()
 }
@@ -108,14 +84,11 @@ fn one(case: &Arg, golden: &Golden, rows: &BTreeMap<&'static str, fn(&mut Nn, &C
     let mut nn = Nn::default();
     let empty = tensors.values().chain(outs.values()).any(|t| t.values.is_empty());
     let formula = pointwise::FORMULAS.iter().find(|(name, _)| *name == op);
-    let outputs = match (rows.get(op), GAPS.iter().find(|(name, _)| *name == op)) {
+    let outputs = match (rows.get(op), formula) {
         _ if empty => Err("excused: empty tensor".into()),
         (Some(row), _) => row(&mut nn, &call),
-        (None, Some((_, gap))) => Err((*gap).to_owned()),
-        (None, None) => match formula {
-            Some((_, formula)) => call.input().map(|x| vec![nn.map(&x, |x| formula.replace("{x}", x))]),
-            None => Err(format!("no row for {op}")),
-        },
+        (None, Some((_, formula))) => call.input().map(|x| vec![nn.map(&x, |x| formula.replace("{x}", x))]),
+        (None, None) => Err(format!("no row for {op}")),
     };
     let name = [op, call.variant, id].join("|");
     Case { name, nn, outputs, form: Form::Predict, tensors, outs, cts, grads, layers: vec![] }

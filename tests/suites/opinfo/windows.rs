@@ -2,7 +2,8 @@
 
 use super::Row;
 use crate::suites::call::{Call, Outputs};
-use crate::suites::text::{Nn, T};
+use crate::suites::literal::Arg;
+use crate::suites::text::{Nn, T, number};
 
 /// Rows of this family.
 pub(super) const ROWS: &[Row] = &[
@@ -17,6 +18,22 @@ pub(super) const ROWS: &[Row] = &[
     ("nn.functional.avg_pool1d", |nn, call| avg_pool(nn, call, 1)),
     ("nn.functional.avg_pool2d", |nn, call| avg_pool(nn, call, 2)),
     ("nn.functional.avg_pool3d", |nn, call| avg_pool(nn, call, 3)),
+    ("nn.functional.adaptive_avg_pool1d", |nn, call| adaptive(nn, call, 1, "adaptive_avg_pool")),
+    ("nn.functional.adaptive_avg_pool2d", |nn, call| adaptive(nn, call, 2, "adaptive_avg_pool")),
+    ("nn.functional.adaptive_max_pool1d", |nn, call| adaptive(nn, call, 1, "adaptive_max_pool")),
+    ("nn.functional.adaptive_max_pool2d", |nn, call| adaptive(nn, call, 2, "adaptive_max_pool")),
+    ("nn.functional.unfold", unfold),
+    ("nn.functional.local_response_norm", |nn, call| {
+        let x = call.input()?;
+        let size = call.num(1, "size", 1.0);
+        let (alpha, beta) = (number(call.num(2, "alpha", 1e-4)), number(call.num(3, "beta", 0.75)));
+        let k = number(call.num(4, "k", 1.0));
+        let n = x.rank() - 2;
+        let t = inward(nn, &x, n);
+        let text = format!("local_response_norm({}, {size}, alpha = {alpha}, beta = {beta}, k = {k})", t.name);
+        let y = nn.bind(text, &t.shape);
+        Ok(vec![outward(nn, &y, n)])
+    }),
 ];
 
 /// What slides along `n` axes.
@@ -53,14 +70,14 @@ fn sizes(call: &Call<'_>, place: usize, name: &str, n: usize, default: &[usize])
 }
 
 /// Channels last: of a batch, or of one row.
-fn inward(nn: &mut Nn, x: &T, n: usize) -> T {
+pub(super) fn inward(nn: &mut Nn, x: &T, n: usize) -> T {
     let lead = x.rank() - n - 1;
     let perm: Vec<usize> = (0..lead).chain(lead + 1..x.rank()).chain([lead]).collect();
     nn.permute(x, &perm)
 }
 
 /// Channels before the axes that windows slide along.
-fn outward(nn: &mut Nn, y: &T, n: usize) -> T {
+pub(super) fn outward(nn: &mut Nn, y: &T, n: usize) -> T {
     let lead = y.rank() - n - 1;
     let perm: Vec<usize> = (0..lead).chain([y.rank() - 1]).chain(lead..lead + n).collect();
     nn.permute(y, &perm)
@@ -81,7 +98,12 @@ fn shaped(x: &T, n: usize, slid: impl Fn(usize, usize) -> usize, channels: usize
 }
 
 fn conv(nn: &mut Nn, call: &Call<'_>, n: usize) -> Outputs {
-    let (x, w, b) = (call.input()?, call.needed(1, "weight")?, call.value(2, "bias"));
+    let given = (call.input()?, call.needed(1, "weight")?, call.value(2, "bias"));
+    convolved(nn, call, given, n)
+}
+
+/// The convolution of x by w with the bias b, as the call sets it.
+pub(in crate::suites) fn convolved(nn: &mut Nn, call: &Call<'_>, (x, w, b): (T, T, Option<T>), n: usize) -> Outputs {
     let same = call.text(4, "padding", "");
     let ones = vec![1; n];
     let kernel = w.shape[2..].to_vec();
@@ -105,7 +127,12 @@ fn conv(nn: &mut Nn, call: &Call<'_>, n: usize) -> Outputs {
 }
 
 fn conv_transpose(nn: &mut Nn, call: &Call<'_>, n: usize) -> Outputs {
-    let (x, w, b) = (call.input()?, call.needed(1, "weight")?, call.value(2, "bias"));
+    let given = (call.input()?, call.needed(1, "weight")?, call.value(2, "bias"));
+    transposed(nn, call, given, n)
+}
+
+/// The transposed convolution of x by w with the bias b, as the call sets it.
+pub(in crate::suites) fn transposed(nn: &mut Nn, call: &Call<'_>, (x, w, b): (T, T, Option<T>), n: usize) -> Outputs {
     let (ones, none) = (vec![1; n], vec![0; n]);
     let (stride, padding) = (sizes(call, 3, "stride", n, &ones), sizes(call, 4, "padding", n, &none));
     let (more, dilation) = (sizes(call, 5, "output_padding", n, &none), sizes(call, 7, "dilation", n, &ones));
@@ -141,21 +168,23 @@ fn pooling(call: &Call<'_>, n: usize) -> Slide {
 }
 
 fn max_pool(nn: &mut Nn, call: &Call<'_>, n: usize) -> Outputs {
-    if call.flag(6, "return_indices", false) {
-        return Err("needs: places of windows' maxima".into());
-    }
     let slide = Slide { dilation: sizes(call, 4, "dilation", n, &vec![1; n]), ..pooling(call, n) };
     let ceil = call.flag(5, "ceil_mode", false);
     let x = call.input()?;
     let x = inward(nn, &x, n);
     let channels = x.shape[x.rank() - 1];
     let shape = shaped(&x, n, |i, size| slide.size(i, size, ceil), channels);
-    let text = format!(
-        "max_pool({}, {:?}, stride = {:?}, padding = {:?}, dilation = {:?}, ceil = {ceil})",
+    let given = format!(
+        "({}, {:?}, stride = {:?}, padding = {:?}, dilation = {:?}, ceil = {ceil})",
         x.name, slide.kernel, slide.stride, slide.padding, slide.dilation
     );
-    let y = nn.bind(text, &shape);
-    Ok(vec![outward(nn, &y, n)])
+    if !call.flag(6, "return_indices", false) {
+        let y = nn.bind(format!("max_pool{given}"), &shape);
+        return Ok(vec![outward(nn, &y, n)]);
+    }
+    let (values, places) = nn.pair(format!("max_pool_places{given}"), &shape);
+    let places = nn.map(&places, |p| format!("float({p})"));
+    Ok(vec![outward(nn, &values, n), outward(nn, &places, n)])
 }
 
 fn avg_pool(nn: &mut Nn, call: &Call<'_>, n: usize) -> Outputs {
@@ -194,4 +223,52 @@ fn avg_pool(nn: &mut Nn, call: &Call<'_>, n: usize) -> Outputs {
         }
     };
     Ok(vec![outward(nn, &y, n)])
+}
+
+/// Windows that share the axes out.
+fn adaptive(nn: &mut Nn, call: &Call<'_>, n: usize, f: &str) -> Outputs {
+    let x = call.input()?;
+    let given = call.arg(1, "output_size").cloned().unwrap_or(Arg::None);
+    let own = &x.shape[x.rank() - n..];
+    let sizes: Vec<usize> = match &given {
+        Arg::List(items) => items.iter().zip(own).map(|(s, own)| s.num().map_or(*own, |s| s as usize)).collect(),
+        one => vec![one.num().unwrap_or(1.0) as usize; n],
+    };
+    let t = inward(nn, &x, n);
+    let shape = shaped(&t, n, |i, _| sizes[i], t.shape[t.rank() - 1]);
+    let y = nn.bind(format!("{f}({}, {sizes:?})", t.name), &shape);
+    let y = outward(nn, &y, n);
+    if !call.flag(2, "return_indices", false) {
+        return Ok(vec![y]);
+    }
+    let places = nn.bind(format!("float(argmax({}, into = {sizes:?}))", t.name), &shape);
+    Ok(vec![y, outward(nn, &places, n)])
+}
+
+/// Windows as columns: `[batch, c · taps, windows]`.
+fn unfold(nn: &mut Nn, call: &Call<'_>) -> Outputs {
+    let x = call.input()?;
+    let ones = [1, 1];
+    let slide = Slide {
+        kernel: sizes(call, 1, "kernel_size", 2, &ones),
+        dilation: sizes(call, 2, "dilation", 2, &ones),
+        padding: sizes(call, 3, "padding", 2, &[0, 0]),
+        stride: sizes(call, 4, "stride", 2, &ones),
+    };
+    let t = inward(nn, &x, 2);
+    let (batch, channels) = (t.shape[0], t.shape[3]);
+    let windows: Vec<usize> = (0..2).map(|i| slide.size(i, t.shape[i + 1], false)).collect();
+    let shape: Vec<usize> = [batch]
+        .into_iter()
+        .chain(windows.iter().copied())
+        .chain(slide.kernel.iter().copied())
+        .chain([channels])
+        .collect();
+    let text = format!(
+        "windows({}, window = {:?}, stride = {:?}, padding = {:?}, dilation = {:?})",
+        t.name, slide.kernel, slide.stride, slide.padding, slide.dilation
+    );
+    let y = nn.bind(text, &shape);
+    let y = nn.permute(&y, &[0, 5, 3, 4, 1, 2]);
+    Ok(vec![nn.reshape(&y, &[batch, channels * slide.kernel.iter().product::<usize>(), windows.iter().product()])])
 }
