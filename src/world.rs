@@ -39,7 +39,7 @@ impl Disk {
     /// The files of a source that the program `from` names.
     pub(crate) fn request(&self, from: &str, spec: &SourceSpec) -> Request {
         let path = if self.set.contains(&spec.path) { PathBuf::from(&spec.path) } else { beside(from, &spec.path) };
-        Request { format: spec.format, path, windows: spec.windows, hint: Some(hint(spec.format).to_owned()) }
+        Request { format: spec.format, path, hint: Some(hint(spec.format).to_owned()) }
     }
 }
 
@@ -96,7 +96,15 @@ fn hint(format: Format) -> &'static str {
         Format::Csv => {
             "name a text file with a line of column names at its head; paths in a program are relative to it"
         }
-        Format::Lines | Format::Text => "name a text file in UTF-8; paths in a program are relative to it",
+        Format::Images(_) => {
+            "name a folder with a folder for each class, which holds its PNG and JPEG files, or with `train` and `test` \
+             that hold such folders; paths in a program are relative to it"
+        }
+        Format::Npy => {
+            "name a folder of .npy files, each a column with a row for each example, or one such file; paths in a program \
+             are relative to it"
+        }
+        Format::Lines | Format::Text(_) => "name a text file in UTF-8; paths in a program are relative to it",
     }
 }
 
@@ -107,12 +115,8 @@ mod tests {
 
     #[test]
     fn paths_are_relative_to_the_file_unless_set_from_the_shell() {
-        let spec = |path: &str| SourceSpec {
-            format: Format::Csv,
-            path: path.into(),
-            windows: None,
-            span: Span::new(SourceId(0), 0, 0),
-        };
+        let spec =
+            |path: &str| SourceSpec { format: Format::Csv, path: path.into(), span: Span::new(SourceId(0), 0, 0) };
         let disk = Disk::new(&[("data".into(), "\"here/b.csv\"".into())]);
         assert_eq!(disk.request("models/a.nn", &spec("data/a.csv")).path, Path::new("models/data/a.csv"));
         assert_eq!(disk.request("a.nn", &spec("a.csv")).path, Path::new("a.csv"));
@@ -122,8 +126,7 @@ mod tests {
 
     #[test]
     fn a_missing_data_set_says_how_to_get_it() {
-        let spec =
-            SourceSpec { format: Format::Idx, path: "none".into(), windows: None, span: Span::new(SourceId(0), 0, 0) };
+        let spec = SourceSpec { format: Format::Idx, path: "none".into(), span: Span::new(SourceId(0), 0, 0) };
         let error = Disk::new(&[]).schema("no/such/folder/a.nn", &spec).unwrap_err();
         assert!(error.help.unwrap().contains("dataset-fashion-mnist"));
     }

@@ -8,7 +8,7 @@ use crate::ir::graph::{Graph, SiteId};
 use crate::ir::print::Names;
 use crate::ir::types::{DType, TensorType};
 use nnc_grammar::span::Span;
-use nnc_runtime::data::{Encoding, Format, Wanted, Windows};
+use nnc_runtime::data::{Encoding, Format, Wanted};
 use nnc_runtime::train::{Fill, PaddedAxis};
 use std::sync::Arc;
 
@@ -89,8 +89,6 @@ pub struct SourceSpec {
     pub format: Format,
     /// The path as written or set, not yet resolved against the file's folder.
     pub path: String,
-    /// How a long text is cut into rows.
-    pub windows: Option<Windows>,
     /// Where it is written, or the option that set it.
     pub span: Span,
 }

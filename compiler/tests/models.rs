@@ -30,7 +30,7 @@ impl World for Images {
     fn schema(&self, _: &str, _: &SourceSpec) -> Result<Schema, DataError> {
         let column = |name: &str, row_shape: &[usize]| ColumnSchema::new(name, Ok(DType::U8), row_shape.to_vec());
         let columns = vec![column("images", &[28, 28]), column("labels", &[])];
-        Ok(Schema { columns, train_rows: 60_000, test_rows: Some(10_000) })
+        Ok(Schema { columns, train_rows: 60_000, test_rows: Some(10_000), classes: vec![] })
     }
 }
 

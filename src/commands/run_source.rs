@@ -156,7 +156,7 @@ mod tests {
         sources.add("a/c/x.nn", "B = 1\n");
         sources.add("a/../b/../a/c/x.nn", "B = 1\n");
         let at = main.find("data) }").unwrap_or(0);
-        let spec = SourceSpec { format: Format::Csv, path: "d".into(), windows: None, span: Span::new(id, at, at + 4) };
+        let spec = SourceSpec { format: Format::Csv, path: "d".into(), span: Span::new(id, at, at + 4) };
         let set = [("data".to_owned(), "e".to_owned())];
         let files = closed(&sources, &set, &[(&spec, "/d \"1\"".to_owned())]);
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();

@@ -26,7 +26,7 @@ impl World for Rows {
 
     fn schema(&self, _: &str, _: &SourceSpec) -> Result<Schema, DataError> {
         let column = ColumnSchema::new("row", Ok(DType::F64), vec![]);
-        Ok(Schema { columns: vec![column], train_rows: 100, test_rows: None })
+        Ok(Schema { columns: vec![column], train_rows: 100, test_rows: None, classes: vec![] })
     }
 }
 

@@ -259,6 +259,9 @@ impl<'a> Elab<'a> {
                 _ => self.precision,
             };
             let n_classes = classes.and_then(Dim::as_constant).and_then(|n| usize::try_from(n).ok());
+            if let Some(n) = n_classes {
+                self.check_class_names(data, name, n, span);
+            }
             let mut row_shape = column.row_shape.clone();
             let from = |n: usize| Some(From { span: data.plan.source.span, text: format!("{n} is what the data has") });
             let mut axes: Vec<Axis> =

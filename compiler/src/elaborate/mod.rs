@@ -33,6 +33,7 @@ mod predict;
 mod primitives;
 mod product;
 mod reach;
+mod reader;
 mod rearrange;
 mod reduction;
 mod repeat;

@@ -7,14 +7,14 @@ use nnc_grammar::ast::{Arg, Expr, ExprKind, Name};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
-use nnc_runtime::data::{DataError, Format, Schema, Windows};
+use nnc_runtime::data::{DataError, Format, Schema};
 
 impl<'a> Elab<'a> {
-    /// `idx("path")`, `csv("path")`
+    /// `idx("path")`, `images("path", size = [32, 32])`
     pub(super) fn source_spec(&mut self, e: &'a Expr) -> Option<SourceSpec> {
         let readers = Format::ALL.map(Format::name);
-        let help =
-            "write `idx(\"folder\")`, `csv(\"file.csv\")`, `lines(\"file.txt\")` or `text(\"file.txt\", window = 65)`";
+        let help = "write `idx(\"folder\")`, `images(\"folder\")`, `csv(\"file.csv\")`, `npy(\"folder\")`, `lines(\"file.txt\")` or \
+                    `text(\"file.txt\", window = 65)`";
         let (callee, args) = match &e.kind {
             ExprKind::Call { callee, args } => (callee, args),
             _ => {
@@ -37,63 +37,20 @@ impl<'a> Elab<'a> {
             self.report(d.note(format!("readers of this version: {}", readers.join(", "))));
             return None;
         };
-        let (windows, args) = match format {
-            Format::Text => {
-                let (named, plain): (Vec<&Arg>, Vec<&Arg>) = args.iter().partition(|arg| arg.name.is_some());
-                (Some(self.windows(&named, e.span)?), plain)
-            }
-            _ => (None, args.iter().collect()),
-        };
-        let [arg] = args.as_slice() else {
-            let code = if args.is_empty() { codes::MISSING_ARGUMENT } else { codes::TOO_MANY_ARGUMENTS };
+        let (settings, paths): (Vec<&'a Arg>, Vec<&'a Arg>) = args.iter().partition(|arg| arg.name.is_some());
+        let [arg] = paths.as_slice() else {
+            let code = if paths.is_empty() { codes::MISSING_ARGUMENT } else { codes::TOO_MANY_ARGUMENTS };
             self.report(Diagnostic::error(code, e.span, format!("`{reader}` takes one path")).help(help));
             return None;
         };
-        if let Some(name) = &arg.name {
-            let d =
-                Diagnostic::error(codes::UNKNOWN_ARGUMENT, name.span, format!("the path of `{reader}` has no name"));
-            self.report(d.help(help));
-            return None;
-        }
+        let format = self.reader_settings(format, &settings, e.span)?;
         match self.expr(&arg.value) {
-            Value::Text(path) => Some(SourceSpec { format, path, windows, span: arg.value.span }),
+            Value::Text(path) => Some(SourceSpec { format, path, span: arg.value.span }),
             other => {
                 self.wrong_kind(&other, arg.value.span, "a path in quotes");
                 None
             }
         }
-    }
-
-    /// `window = 65, stride = 64`: the stride is one less than the window where it is left out, so that each character but the
-    /// first is once the one that follows others.
-    fn windows(&mut self, args: &[&'a Arg], span: Span) -> Option<Windows> {
-        let (mut length, mut stride) = (None, None);
-        for arg in args {
-            let name = arg.name.as_ref()?;
-            let place = match name.text.as_str() {
-                "window" => &mut length,
-                "stride" => &mut stride,
-                _ => {
-                    let headline = format!("`text` has no argument `{}`", name.text);
-                    let d = Diagnostic::error(codes::UNKNOWN_ARGUMENT, name.span, headline);
-                    self.report(super::suggest::suggest(d, name, ["window", "stride"].into_iter()));
-                    return None;
-                }
-            };
-            if place.is_some() {
-                let headline = format!("`{}` is given twice", name.text);
-                self.report(Diagnostic::error(codes::DUPLICATE_ARGUMENT, arg.span, headline));
-                return None;
-            }
-            let value = self.expr(&arg.value);
-            *place = Some(self.count(&value, arg.value.span, "a number of characters", 1)?);
-        }
-        let Some(length) = length else {
-            let d = Diagnostic::error(codes::MISSING_ARGUMENT, span, "how long a row is must be said");
-            self.report(d.help("write `text(\"file.txt\", window = 65)`; `lines(\"file.txt\")` takes a row a line"));
-            return None;
-        };
-        Some(Windows { length, stride: stride.unwrap_or((length - 1).max(1)) })
     }
 
     /// `holdout(valid = 0.1, test = 0.2)`

@@ -33,15 +33,26 @@ impl World for Tables {
         let column = |name: &str, dtype, row_shape: &[usize]| ColumnSchema::new(name, dtype, row_shape.to_vec());
         let images =
             |side: usize| vec![column("images", Ok(DType::U8), &[side, side]), column("labels", Ok(DType::U8), &[])];
+        let schema = |columns, train_rows, test_rows| Schema { columns, train_rows, test_rows, classes: vec![] };
         match (spec.format, spec.path.as_str()) {
-            (Format::Idx, "images") => Ok(Schema { columns: images(28), train_rows: 60_000, test_rows: Some(10_000) }),
-            (Format::Idx, "digits") => Ok(Schema { columns: images(8), train_rows: 100, test_rows: Some(20) }),
+            (Format::Idx, "images") => Ok(schema(images(28), 60_000, Some(10_000))),
+            (Format::Idx, "digits") => Ok(schema(images(8), 100, Some(20))),
+            (Format::Images(form), "pets") => {
+                let [height, width] = form.size.map_or([32, 24], |size| size.map(|side| side as usize));
+                let channels = usize::from(form.channels.unwrap_or(3));
+                let columns = vec![
+                    column("images", Ok(DType::U8), &[height, width, channels]),
+                    column("labels", Ok(DType::I32), &[]),
+                ];
+                let classes = ["cat", "dog"].map(str::to_owned).into();
+                Ok(Schema { columns, train_rows: 60, test_rows: Some(20), classes })
+            }
             (Format::Csv, "table") => {
                 let text = Err(DataError::new("table", "the column `name` holds text").help("leave it out"));
                 let mut columns: Vec<ColumnSchema> = ["a", "b", "c"].map(|n| column(n, Ok(DType::F64), &[])).into();
                 columns.push(column("k", Ok(DType::I32), &[]));
                 columns.push(ColumnSchema { is_text: true, ..column("name", text, &[]) });
-                Ok(Schema { columns, train_rows: 8, test_rows: None })
+                Ok(schema(columns, 8, None))
             }
             _ => {
                 Err(DataError::new(&spec.path, "there is no such file")

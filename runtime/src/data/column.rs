@@ -127,6 +127,23 @@ impl Column {
         (index < self.data.len() / self.dtype.size()).then(|| element_as_f64(self.dtype, &self.data, index))
     }
 
+    /// Refuses a NaN or an infinity among the data, which would only show as a broken loss much later.
+    pub(super) fn check_finite(&self) -> Result<(), DataError> {
+        let data = self.data();
+        let bad = match self.dtype {
+            DType::F32 => data.as_chunks::<4>().0.iter().position(|&bytes| !f32::from_le_bytes(bytes).is_finite()),
+            DType::F64 => data.as_chunks::<8>().0.iter().position(|&bytes| !f64::from_le_bytes(bytes).is_finite()),
+            _ => None,
+        };
+        match bad {
+            None => Ok(()),
+            Some(index) => {
+                let value = self.value(index).unwrap_or(f64::NAN);
+                Err(self.error(format!("{value} is not a finite number")).at(self.place_of(index)))
+            }
+        }
+    }
+
     /// The place of element `index` for an error message.
     pub(super) fn place_of(&self, index: usize) -> Place {
         let row = match &self.starts {

@@ -35,7 +35,7 @@ pub(super) fn schema(path: &Path) -> Result<Schema, DataError> {
         .into_iter()
         .zip(cells)
         .map(|(name, cells)| ColumnSchema { is_text: true, ..ColumnSchema::new(name, cells.dtype(), Vec::new()) });
-    Ok(Schema { columns: columns.collect(), train_rows, test_rows: None })
+    Ok(Schema { columns: columns.collect(), train_rows, test_rows: None, classes: Vec::new() })
 }
 
 /// Reads the wanted columns.

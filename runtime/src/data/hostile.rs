@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::tokens::{Tokens, Unit};
-use super::{Format, Request, Schema, Wanted, idx};
+use super::{Format, ImageForm, Request, Schema, Wanted, idx};
 
 /// A small generator (Marsaglia's xorshift) so that failures repeat.
 struct Random(u64);
@@ -129,7 +129,7 @@ fn one_wrong_bit_in_a_compressed_payload_is_always_noticed() {
 fn mutated_csv_files_are_read_or_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("a.csv");
-    let request = Request { format: Format::Csv, path: path.clone(), windows: None, hint: None };
+    let request = Request { format: Format::Csv, path: path.clone(), hint: None };
     let good = b"length,width,\"a \"\"b\"\"\"\n1,2.5,-3\n4,5e1,6\r\n7,.5,\"9\"\n";
     let mut random = Random(42);
     for round in 0..3000 {
@@ -150,5 +150,50 @@ fn mutated_csv_files_are_read_or_refused() {
             let wanted = Wanted { column: column.name.clone(), encoding: Some(Arc::new(encoding)) };
             assert_eq!(request.load(&[wanted]).expect("text that was read is read again").train.rows(), train_rows);
         }
+    }
+}
+
+/// Reads mutants of a file of a folder, which are read or refused by both ways into the source alike.
+fn read_mutants(format: Format, name: &str, good: &[u8], rounds: usize) {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join(name);
+    let request = Request { format, path: folder.path().into(), hint: None };
+    let mut random = Random(7);
+    for round in 0..rounds {
+        renew(&path, &if round == 0 { good.to_vec() } else { mutate(&mut random, good) });
+        let Ok(Schema { columns, train_rows, .. }) = request.schema() else {
+            assert!(round > 0, "the good file is read");
+            continue;
+        };
+        match request.load(&[Wanted { column: columns[0].name.clone(), encoding: None }]) {
+            Ok(source) => {
+                let loaded = &source.train.columns()[0];
+                assert_eq!((Ok(loaded.dtype()), loaded.rows()), (columns[0].dtype.clone(), train_rows));
+                assert!(loaded.data().len() <= 1 << 20, "no mutant of a small file is large");
+            }
+            Err(error) => assert!(round > 0 && !error.what.is_empty()),
+        }
+    }
+}
+
+#[test]
+fn mutated_arrays_are_read_or_refused() {
+    let header = "{'descr': '<f4', 'fortran_order': True, 'shape': (3, 2), }\n";
+    let mut good = b"\x93NUMPY\x01\x00".to_vec();
+    good.extend((header.len() as u16).to_le_bytes());
+    good.extend(header.as_bytes());
+    good.extend((0..6).flat_map(|value| (value as f32).to_le_bytes()));
+    read_mutants(Format::Npy, "x.npy", &good, 4000);
+}
+
+#[test]
+fn mutated_images_are_read_or_refused() {
+    use ::image::{ExtendedColorType, ImageEncoder, codecs};
+    let pixels: Vec<u8> = (0..20 * 12 * 3).map(|i| (i * 7 % 251) as u8).collect();
+    let (mut png, mut jpeg) = (vec![], vec![]);
+    codecs::png::PngEncoder::new(&mut png).write_image(&pixels, 20, 12, ExtendedColorType::Rgb8).unwrap();
+    codecs::jpeg::JpegEncoder::new(&mut jpeg).write_image(&pixels, 20, 12, ExtendedColorType::Rgb8).unwrap();
+    for good in [png, jpeg] {
+        read_mutants(Format::Images(ImageForm { size: Some([8, 8]), channels: None }), "x.png", &good, 1500);
     }
 }

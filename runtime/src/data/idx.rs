@@ -114,7 +114,7 @@ pub fn column(path: &Path, name: &str) -> Result<Column, DataError> {
     let bytes = to_memory_order(header.element, bytes).map_err(|error| system_error(path, "hold", &error))?;
     let column = Column::new(name, Arc::from(path), header.dtype(), header.row_shape, bytes)
         .ok_or_else(|| DataError::new(path, "its payload is not a whole number of rows"))?;
-    check_finite(&column)?;
+    column.check_finite()?;
     Ok(column)
 }
 
@@ -142,23 +142,6 @@ fn widen<const N: usize>(bytes: &[u8], value: impl Fn([u8; N]) -> i32) -> io::Re
         *to = value(from).to_le_bytes();
     }
     Ok(wide)
-}
-
-/// A NaN or an infinity among the data would only show as a broken loss much later.
-fn check_finite(column: &Column) -> Result<(), DataError> {
-    let data = column.data();
-    let bad = match column.dtype() {
-        DType::F32 => data.as_chunks::<4>().0.iter().position(|&bytes| !f32::from_le_bytes(bytes).is_finite()),
-        DType::F64 => data.as_chunks::<8>().0.iter().position(|&bytes| !f64::from_le_bytes(bytes).is_finite()),
-        _ => None,
-    };
-    match bad {
-        None => Ok(()),
-        Some(index) => {
-            let value = column.value(index).unwrap_or(f64::NAN);
-            Err(column.error(format!("{value} is not a finite number")).at(column.place_of(index)))
-        }
-    }
 }
 
 #[cfg(test)]

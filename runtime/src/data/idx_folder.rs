@@ -39,7 +39,7 @@ pub(super) fn schema(folder: &Path) -> Result<Schema, DataError> {
             Some(rows)
         }
     };
-    Ok(Schema { columns, train_rows, test_rows })
+    Ok(Schema { columns, train_rows, test_rows, classes: Vec::new() })
 }
 
 /// Reads the wanted columns of both parts, all files at the same time.

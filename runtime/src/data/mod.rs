@@ -7,12 +7,15 @@
 
 pub mod batch;
 mod bytes;
+mod class_folders;
 mod column;
 mod csv;
 mod error;
 mod file;
 pub mod idx;
 mod idx_folder;
+mod images;
+mod npy;
 pub mod split;
 mod texts;
 pub mod tokens;
@@ -23,6 +26,7 @@ use std::sync::Arc;
 pub use self::bytes::Bytes;
 pub use self::column::{Column, MAX_COLUMN_BYTES, Table};
 pub use self::error::{DataError, Place};
+pub use self::images::ImageForm;
 use self::texts::Texts;
 pub use self::texts::Windows;
 use self::tokens::{Tokens, Vocabulary};
@@ -35,23 +39,36 @@ pub enum Format {
     Idx,
     /// `csv("file.csv")`: a header row, numbers and texts.
     Csv,
+    /// `images("folder")`: PNG and JPEG files in folders of classes.
+    Images(ImageForm),
+    /// `npy("folder")`: NumPy arrays, a column each.
+    Npy,
     /// `lines("file.txt")`: a text a line.
     Lines,
     /// `text("file.txt", window = 65)`: one text, cut into windows.
-    Text,
+    Text(Windows),
 }
 
 impl Format {
-    /// Every format, in the order of declaration.
-    pub const ALL: [Format; 4] = [Format::Idx, Format::Csv, Format::Lines, Format::Text];
+    /// Every format, in the order of declaration, as a path alone asks for it.
+    pub const ALL: [Format; 6] = [
+        Format::Idx,
+        Format::Csv,
+        Format::Images(ImageForm::AS_IT_IS),
+        Format::Npy,
+        Format::Lines,
+        Format::Text(Windows::UNTOLD),
+    ];
 
     /// The name in a data block.
     pub const fn name(self) -> &'static str {
         match self {
             Format::Idx => "idx",
             Format::Csv => "csv",
+            Format::Images(_) => "images",
+            Format::Npy => "npy",
             Format::Lines => "lines",
-            Format::Text => "text",
+            Format::Text(_) => "text",
         }
     }
 
@@ -68,8 +85,6 @@ pub struct Request {
     pub format: Format,
     /// The file or folder.
     pub path: PathBuf,
-    /// How `text` is cut into rows; other formats have none.
-    pub windows: Option<Windows>,
     /// How to get the data, shown when the file or folder is not there.
     pub hint: Option<String>,
 }
@@ -147,6 +162,15 @@ pub struct Schema {
     pub train_rows: usize,
     /// Rows of the source's own test part, if it has one.
     pub test_rows: Option<usize>,
+    /// The names of the classes that the column `labels` numbers, in order; empty where the source has no names for them.
+    pub classes: Vec<String>,
+}
+
+impl Schema {
+    /// The names of the classes that a column numbers, where the source has names for them.
+    pub fn classes_of(&self, column: &str) -> Option<&[String]> {
+        (column == class_folders::LABELS && !self.classes.is_empty()).then_some(&self.classes)
+    }
 }
 
 /// The loaded columns of a source.
@@ -159,13 +183,16 @@ pub struct Source {
 }
 
 impl Request {
-    /// Columns, shapes and counts. For IDX only headers are read (and the first bytes inflated); files of text are read
-    /// whole.
+    /// Columns, shapes and counts. For IDX and NumPy only headers are read (and the first bytes inflated); of images the
+    /// first is decoded and the others are counted; files of text are read whole.
     pub fn schema(&self) -> Result<Schema, DataError> {
         self.with_hint(|path| match self.format {
             Format::Idx => idx_folder::schema(path),
             Format::Csv => csv::schema(path),
-            Format::Lines | Format::Text => texts::schema(path, self.windows),
+            Format::Images(form) => images::schema(path, form),
+            Format::Npy => npy::schema(path),
+            Format::Lines => texts::schema(path, None),
+            Format::Text(windows) => texts::schema(path, Some(windows)),
         })
     }
 
@@ -189,7 +216,9 @@ impl Request {
                 _ if plain.is_empty() => Source { train: Table::new(vec![])?, test: None },
                 Format::Idx => idx_folder::load(path, &plain)?,
                 Format::Csv => csv::load(path, &plain)?,
-                Format::Lines | Format::Text => return Err(texts::no_numbers(path, plain[0])),
+                Format::Images(form) => images::load(path, form, &plain)?,
+                Format::Npy => npy::load(path, &plain)?,
+                Format::Lines | Format::Text(_) => return Err(texts::no_numbers(path, plain[0])),
             };
             if plain.len() == wanted.len() {
                 return Ok(read);
@@ -211,8 +240,11 @@ impl Request {
     fn texts(&self, path: &Path, column: &str) -> Result<Texts, DataError> {
         match self.format {
             Format::Csv => csv::texts(path, column),
-            Format::Lines | Format::Text => texts::column(path, self.windows, column),
-            Format::Idx => Err(DataError::new(path, format!("column `{}` is no text", column.escape_debug()))),
+            Format::Lines => texts::column(path, None, column),
+            Format::Text(windows) => texts::column(path, Some(windows), column),
+            Format::Idx | Format::Images(_) | Format::Npy => {
+                Err(DataError::new(path, format!("column `{}` is no text", column.escape_debug())))
+            }
         }
     }
 

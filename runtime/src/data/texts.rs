@@ -22,8 +22,14 @@ pub(super) const TEXT: &str = "text";
 pub struct Windows {
     /// Characters of one row, at least 1.
     pub length: usize,
-    /// Characters from the begin of one row to that of the next, at least 1.
-    pub stride: usize,
+    /// Characters from the begin of one row to that of the next, at least 1; one less than the length where it is not said, so that
+    /// each character but the first is once the one that follows others.
+    pub stride: Option<usize>,
+}
+
+impl Windows {
+    /// Nothing is said: no row has characters.
+    pub const UNTOLD: Windows = Windows { length: 0, stride: None };
 }
 
 /// A text a row.
@@ -66,7 +72,12 @@ impl Texts {
 pub(super) fn schema(path: &Path, windows: Option<Windows>) -> Result<Schema, DataError> {
     let texts = load(path, windows)?;
     let name = if windows.is_some() { TEXT } else { LINE };
-    Ok(Schema { columns: vec![ColumnSchema::text(name, path)], train_rows: texts.rows.len(), test_rows: None })
+    Ok(Schema {
+        columns: vec![ColumnSchema::text(name, path)],
+        train_rows: texts.rows.len(),
+        test_rows: None,
+        classes: vec![],
+    })
 }
 
 /// The windows of a file, or its lines: without their ends, and without those that hold only spaces.
@@ -110,11 +121,12 @@ fn windowed(path: &Path, contents: &str, windows: Windows) -> Result<Vec<Range<u
     let mut places: Vec<usize> = contents.char_indices().map(|(at, _)| at).collect();
     places.push(contents.len());
     let characters = places.len() - 1;
-    let Some(last) = characters.checked_sub(windows.length) else {
+    let stride = windows.stride.unwrap_or(windows.length.saturating_sub(1)).max(1);
+    let Some(last) = characters.checked_sub(windows.length.max(1)) else {
         let what = format!("{characters} characters are less than one window of {}", windows.length);
         return Err(DataError::new(path, what));
     };
-    let starts = (0..=last).step_by(windows.stride.max(1));
+    let starts = (0..=last).step_by(stride);
     Ok(starts.map(|start| places[start]..places[start + windows.length]).collect())
 }
 
@@ -162,14 +174,14 @@ mod tests {
     #[test]
     fn windows_have_equal_length_and_overlap_by_their_stride() {
         let (_folder, path) = file("a\u{e9}bcdef".as_bytes());
-        let windows = Some(Windows { length: 3, stride: 2 });
+        let windows = Some(Windows { length: 3, stride: None });
         let texts = load(&path, windows).unwrap();
         assert_eq!(Vec::from_iter(texts.iter()), ["a\u{e9}b", "bcd", "def"]);
         let tokens = Tokens::of(Unit::Chars);
         let vocabulary = Vocabulary::of(&tokens, texts.iter());
         let column = texts.encode("t", &tokens, &vocabulary).unwrap();
         assert_eq!((column.rows(), column.length(0), column.length(2)), (3, Some(3), Some(3)));
-        let long = load(&path, Some(Windows { length: 9, stride: 1 })).unwrap_err();
+        let long = load(&path, Some(Windows { length: 9, stride: Some(1) })).unwrap_err();
         assert_eq!(long.what, "7 characters are less than one window of 9");
     }
 

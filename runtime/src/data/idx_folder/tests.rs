@@ -90,7 +90,7 @@ fn a_plain_file_is_preferred_and_two_candidates_are_refused() {
 #[test]
 fn absent_data_say_where_they_were_looked_for_and_how_to_get_them() {
     let hint = Some("install the package of the data set".to_owned());
-    let request = |path: &str, hint| Request { format: Format::Idx, path: path.into(), windows: None, hint };
+    let request = |path: &str, hint| Request { format: Format::Idx, path: path.into(), hint };
     let error = request("no/such/folder", hint.clone())
         .load(&[Wanted { column: "images".into(), encoding: None }])
         .unwrap_err();
