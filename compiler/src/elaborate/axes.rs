@@ -155,6 +155,7 @@ pub(super) fn merge(a: &Axis, b: &Axis) -> Axis {
     Axis {
         name: a.name.clone().or_else(|| b.name.clone()),
         from: a.from.clone().or_else(|| b.from.clone()),
+        member: a.member.or(b.member),
         ..a.clone()
     }
 }

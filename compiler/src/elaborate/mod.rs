@@ -166,6 +166,8 @@ struct Elab<'a> {
     loops: Vec<scan::Loop<'a>>,
     frames: Vec<Frame<'a>>,
     scopes: u32,
+    /// Axes that some `..` has stood for.
+    members: u32,
     /// How deep the expression being evaluated lies in others, through all definitions.
     depth: usize,
     /// Definitions instantiated so far.
@@ -209,6 +211,7 @@ impl<'a> Elab<'a> {
             loops: vec![],
             frames: vec![],
             scopes: 0,
+            members: 0,
             depth: 0,
             instances: 0,
             constants: HashMap::new(),

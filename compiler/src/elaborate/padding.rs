@@ -199,7 +199,7 @@ impl<'a> Elab<'a> {
         self.padded.iter().map(|p| (p.size.clone(), p.axis.clone())).collect()
     }
 
-    /// `mask(time)`: true where a row has a value, false where it was filled up.
+    /// `mask(time)`: true where a row has a value, false where it was filled up. `mask(time, of = x)` has the axes of x.
     pub(super) fn mask_call(&mut self, call: &Call<'a>) -> Value<'a> {
         let Some((name, bound)) = self.axis_argument(call) else { return Value::Invalid };
         let (size, flipped) = (bound.size, bound.flipped);
@@ -218,7 +218,37 @@ impl<'a> Elab<'a> {
                 (places.compare(&LT, b.val(lengths).broadcast(shape, vec![0])).value, vec![batch, axis])
             }
         };
-        Value::Tensor(Tensor { node, dtype: DType::Bool, axes, classes: None, scalar: false })
+        let mask = Tensor { node, dtype: DType::Bool, axes, classes: None, scalar: false };
+        match call.named("of") {
+            Some(given) => self.mask_of(&mask, given),
+            None => Value::Tensor(mask),
+        }
+    }
+
+    /// A mask with the axes of a value that has its axes: the padded one by its name, that of rows by its size.
+    fn mask_of(&mut self, mask: &Tensor, given: (Value<'a>, Span)) -> Value<'a> {
+        let span = given.1;
+        let Some(t) = self.tensor(given) else { return Value::Invalid };
+        let mut map = vec![];
+        for axis in &mask.axes {
+            let place = match &axis.name {
+                Some(name) if axis.size != Dim::sym(BATCH) => self.place(&t.axes, name, span),
+                _ => t.axes.iter().position(|own| own.size == axis.size),
+            };
+            let Some(place) = place else {
+                let d = Diagnostic::error(codes::UNKNOWN_AXIS, span, "this has no axis of rows");
+                return self.fail(d.label(format!("this is {}", t.show())));
+            };
+            map.push(place);
+        }
+        if !map.is_sorted() {
+            let d = Diagnostic::error(codes::AXIS_MISMATCH, span, "the axis of rows comes after the padded one");
+            return self.fail(d.label(format!("this is {}", t.show())));
+        }
+        self.here(span);
+        let b = self.b.clone();
+        let node = b.val(mask.node).broadcast(t.ty().shape, map).value;
+        Value::Tensor(Tensor { node, dtype: DType::Bool, axes: t.axes, classes: None, scalar: false })
     }
 
     /// `length(time)`: how many values each row has, as a float; on any other axis its size.

@@ -109,12 +109,18 @@ impl<'a> Elab<'a> {
         at: Span,
     ) -> Option<Vec<Axis>> {
         let Some((bound, first)) = self.frame().rests.get(&group).cloned() else {
-            self.frame().rests.insert(group, (taken.to_vec(), subject.span));
-            return Some(taken.to_vec());
+            let mut taken = taken.to_vec();
+            for axis in taken.iter_mut().filter(|axis| axis.member.is_none()) {
+                self.members += 1;
+                axis.member = Some(self.members);
+            }
+            self.frame().rests.insert(group, (taken.clone(), subject.span));
+            return Some(taken);
         };
         let agree = bound.len() == taken.len() && bound.iter().zip(taken).all(|(a, b)| agree(a, b));
         if agree {
-            let merged = bound.iter().zip(taken).map(|(a, b)| Axis { stretch: b.stretch, ..merge(a, b) });
+            let merged =
+                bound.iter().zip(taken).map(|(a, b)| Axis { stretch: b.stretch, flipped: b.flipped, ..merge(a, b) });
             return Some(merged.collect());
         }
         let dots = group.map_or_else(|| "..".to_owned(), |g| format!("..{g}"));

@@ -86,7 +86,7 @@ const TABLE: &[Primitive] = &[
     over("concat", &["parts"], |e, c| e.concat(c)),
     over("split", &["x", "parts"], |e, c| e.split(c)),
     over("reverse", &["x"], |e, c| e.reverse(c)),
-    of_axis("mask", |e, c| e.mask_call(c)),
+    Primitive { named: &["of"], ..of_axis("mask", |e, c| e.mask_call(c)) },
     of_axis("length", |e, c| e.length_call(c)),
     plain("shape", &["x"], |e, c| e.shape_call(c)),
     plain("flatten", &["x"], |e, c| e.flatten(c)),

@@ -49,7 +49,7 @@ impl<'a> Elab<'a> {
         )
     }
 
-    /// `dot(a, b, over = k)`: sums k; the other common names align.
+    /// `dot(a, b, over = k)`: sums k; the other common names, and what one `..` stands for, align.
     pub(super) fn dot(&mut self, call: &Call<'a>) -> Value<'a> {
         let (a, b) = (call.arg(0), call.arg(1));
         let (at_a, at_b) = (a.1, b.1);
@@ -78,16 +78,15 @@ impl<'a> Elab<'a> {
             }
             _ => sum_a.into_iter().zip(sum_b).collect(),
         };
-        let batch: Vec<(usize, usize)> = x
-            .axes
-            .iter()
-            .enumerate()
-            .filter(|(i, axis)| axis.name.is_some() && !sum.iter().any(|p| p.0 == *i))
-            .filter_map(|(i, axis)| {
-                let j = y.axes.iter().position(|other| other.name == axis.name)?;
-                (!sum.iter().any(|p| p.1 == j)).then_some((i, j))
-            })
-            .collect();
+        let mut batch: Vec<(usize, usize)> = vec![];
+        for (i, axis) in x.axes.iter().enumerate().filter(|(i, _)| !sum.iter().any(|p| p.0 == *i)) {
+            let left = |j: &usize| !sum.iter().chain(&batch).any(|p| p.1 == *j);
+            let named = |other: &Axis| axis.name.is_some() && other.name == axis.name;
+            // An axis of the same `..` is the same one, whether it has a name or not.
+            let same = |other: &Axis| axis.member.is_some() && other.member == axis.member;
+            let named = y.axes.iter().position(named).or_else(|| y.axes.iter().position(same));
+            batch.extend(named.filter(left).map(|j| (i, j)));
+        }
         self.product(
             &x,
             &y,

@@ -42,12 +42,14 @@ pub(super) struct Axis {
     pub(super) stretch: bool,
     /// Whether it runs backwards: of a padded axis, what was filled up comes first.
     pub(super) flipped: bool,
+    /// Which axis of a `..` it is: values whose `..` stand for the same axes have the same numbers there.
+    pub(super) member: Option<u32>,
 }
 
 impl Axis {
     /// An unnamed axis.
     pub(super) fn of(size: Dim) -> Axis {
-        Axis { size, name: None, from: None, stretch: false, flipped: false }
+        Axis { size, name: None, from: None, stretch: false, flipped: false, member: None }
     }
 }
 
