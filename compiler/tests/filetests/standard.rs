@@ -90,6 +90,10 @@ fn use_of(def: &Def) -> Use {
             let line = format!("v, p = {}\n    metric it = sum(v) + sum(float(p))", call(given));
             Use { line, ..plain }
         }
+        (DefKind::Fn, "max_unpool") => {
+            let image = "rearrange [b, c] -> [b, 1, c, 1]";
+            Use { output: call(&format!("z |> {image}, index(z, 3) |> {image}, 1")), ..plain }
+        }
         (DefKind::Fn, "scatter") => Use { output: call("z, index(z, 3), z^2"), ..plain },
         (DefKind::Fn, "local_response_norm") => Use { output: call("z, 2"), ..plain },
         (DefKind::Fn, "resample") => Use { output: call("z, 5"), ..plain },

@@ -45,8 +45,8 @@ pub struct RoutineDesc {
     pub grain: usize,
 }
 
-/// Elements of a cache line of the smallest float, so that threads do not share one.
-const LINE: usize = 16;
+/// Runs of columns are multiples of this: some cache lines, which lie together and which threads do not share.
+const LINES: usize = 64;
 /// The most parts that rows are cut into.
 const CUTS: usize = 16;
 /// Elements that make a part worth a thread's while.
@@ -60,7 +60,7 @@ impl RoutineDesc {
         a: [isize; 3],
         descending: bool,
     ) -> RoutineDesc {
-        let cut = if outer >= CUTS { width } else { width.div_ceil(CUTS).next_multiple_of(LINE) };
+        let cut = if outer >= CUTS { width } else { width.div_ceil(CUTS).next_multiple_of(LINES) };
         let columns = match routine {
             Routine::ScatterAdd | Routine::CumSum | Routine::Recurrence => cut.clamp(1, width.max(1)),
             Routine::Gather | Routine::ArgSort => width.max(1),
@@ -102,11 +102,19 @@ impl RoutineDesc {
         begin as usize * self.grain..(end as usize * self.grain).min(self.units(routine))
     }
 
-    /// The outer number and the columns of a unit that takes a run of columns.
-    fn columns_of(&self, unit: usize) -> (usize, std::ops::Range<usize>) {
+    /// Calls `work` with each outer number and the columns of it that the units of parts `begin..end` take: neighbours are
+    /// one run, so that a thread goes over the rows once.
+    fn for_columns(&self, routine: Routine, begin: u32, end: u32, mut work: impl FnMut(usize, std::ops::Range<usize>)) {
         let cuts = self.width.div_ceil(self.columns);
-        let first = unit % cuts * self.columns;
-        (unit / cuts, first..(first + self.columns).min(self.width))
+        let units = self.run(routine, begin, end);
+        let mut unit = units.start;
+        while unit < units.end {
+            let (outer, first) = (unit / cuts, unit % cuts);
+            let next = units.end.min((outer + 1) * cuts);
+            let last = first + next - unit;
+            work(outer, first * self.columns..(last * self.columns).min(self.width));
+            unit = next;
+        }
     }
 }
 
@@ -191,11 +199,13 @@ unsafe extern "C" fn scatter_add<T: Copy + Default + std::ops::Add<Output = T>>(
     unsafe {
         let d = &*desc;
         let (a, index, c) = (a.cast::<T>(), b.cast::<i32>(), c.cast::<T>());
-        for unit in d.run(Routine::ScatterAdd, begin, end) {
-            let (outer, columns) = d.columns_of(unit);
+        d.for_columns(Routine::ScatterAdd, begin, end, |outer, columns| {
             let row = |place: usize| c.add((outer * d.size + place) * d.width + columns.start);
-            for place in 0..d.size {
-                std::slice::from_raw_parts_mut(row(place), columns.len()).fill(T::default());
+            if columns.len() == d.width {
+                std::slice::from_raw_parts_mut(row(0), d.size * d.width).fill(T::default());
+            } else {
+                (0..d.size)
+                    .for_each(|place| std::slice::from_raw_parts_mut(row(place), columns.len()).fill(T::default()));
             }
             for i in 0..d.count {
                 let place = nearest(*index.add(outer * d.count + i), d.size);
@@ -211,7 +221,7 @@ unsafe extern "C" fn scatter_add<T: Copy + Default + std::ops::Add<Output = T>>(
                     }
                 }
             }
-        }
+        });
     }
 }
 
@@ -260,8 +270,7 @@ unsafe extern "C" fn cumsum<T: Copy + Default + std::ops::Add<Output = T>>(
     unsafe {
         let d = &*desc;
         let (a, c) = (a.cast::<T>(), c.cast::<T>());
-        for unit in d.run(Routine::CumSum, begin, end) {
-            let (outer, columns) = d.columns_of(unit);
+        d.for_columns(Routine::CumSum, begin, end, |outer, columns| {
             for place in 0..d.size {
                 let to = c.add((outer * d.size + place) * d.width);
                 let from = a.offset(outer as isize * d.a[0] + place as isize * d.a[1]);
@@ -270,7 +279,7 @@ unsafe extern "C" fn cumsum<T: Copy + Default + std::ops::Add<Output = T>>(
                     *to.add(j) = before + *from.offset(j as isize * d.a[2]);
                 }
             }
-        }
+        });
     }
 }
 
@@ -287,8 +296,7 @@ unsafe extern "C" fn recurrence<T: Copy + std::ops::Add<Output = T> + std::ops::
     unsafe {
         let d = &*desc;
         let (a, b, c) = (a.cast::<T>(), b.cast::<T>(), c.cast::<T>());
-        for unit in d.run(Routine::Recurrence, begin, end) {
-            let (outer, columns) = d.columns_of(unit);
+        d.for_columns(Routine::Recurrence, begin, end, |outer, columns| {
             for place in 0..d.size {
                 let row = (outer * d.size + place) * d.width;
                 let from = a.offset(outer as isize * d.a[0] + place as isize * d.a[1]);
@@ -300,7 +308,7 @@ unsafe extern "C" fn recurrence<T: Copy + std::ops::Add<Output = T> + std::ops::
                     };
                 }
             }
-        }
+        });
     }
 }
 
@@ -323,13 +331,17 @@ mod tests {
 
     #[test]
     fn columns_are_disjoint_and_whole() {
-        let d = RoutineDesc::new(Routine::CumSum, [2, 0, 7, 700], [1, 1, 1], false);
-        let mut columns: Vec<(usize, usize)> = vec![];
-        for unit in 0..d.units(Routine::CumSum) {
-            let (outer, run) = d.columns_of(unit);
-            columns.extend(run.map(|c| (outer, c)));
+        let d = RoutineDesc::new(Routine::CumSum, [2, 0, 70, 1500], [1, 1, 1], false);
+        let parts = d.parts(Routine::CumSum);
+        assert!(parts > 4, "{parts} parts");
+        for step in [1, 3, parts] {
+            let mut columns: Vec<(usize, usize)> = vec![];
+            for begin in (0..parts).step_by(step as usize) {
+                let end = (begin + step).min(parts);
+                d.for_columns(Routine::CumSum, begin, end, |outer, run| columns.extend(run.map(|c| (outer, c))));
+            }
+            assert_eq!(columns, (0..2).flat_map(|o| (0..1500).map(move |c| (o, c))).collect::<Vec<_>>(), "by {step}");
         }
-        assert_eq!(columns, (0..2).flat_map(|o| (0..700).map(move |c| (o, c))).collect::<Vec<_>>());
     }
 
     #[test]

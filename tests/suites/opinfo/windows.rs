@@ -210,12 +210,27 @@ fn avg_pool(nn: &mut Nn, call: &Call<'_>, n: usize) -> Outputs {
         ),
         // A window that reaches beyond the padding counts what lies in it.
         (_, true, true) => {
-            let padded = slide.padding.iter().any(|p| *p > 0);
-            if padded {
-                return Err("needs: windows that count their padding".into());
+            let plain = Slide {
+                kernel: slide.kernel.clone(),
+                stride: slide.stride.clone(),
+                dilation: slide.dilation.clone(),
+                padding: vec![0; n],
+            };
+            let lead = x.rank() - n - 1;
+            let mut around = x.shape.clone();
+            (0..n).for_each(|i| around[lead + i] += 2 * slide.padding[i]);
+            let counted = T::new("", &around);
+            let counted = shaped(&counted, n, |i, size| plain.size(i, size, true), channels);
+            let text = format!(
+                "sum(expand(float(1), {around:?}), window = {:?}, stride = {:?}, ceil = true)",
+                plain.kernel, plain.stride
+            );
+            let mut counts = nn.bind(text, &counted);
+            // None begins in the zeros behind x.
+            for i in 0..n {
+                counts = nn.slice(&counts, lead + i, 0, shape[lead + i]);
             }
-            let text = format!("sum({0}, {places}) / sum(expand(float(1), shape({0})), {places})", x.name);
-            nn.bind(text, &shape)
+            nn.bind(format!("sum({}, {places}) / {}", x.name, counts.name), &shape)
         }
         (_, false, _) => {
             let text = format!("sum({0}, {places}) / sum(expand(float(1), shape({0})), {places})", x.name);
