@@ -67,6 +67,7 @@ codes! {
     UNOPTIMIZED "unoptimized" "A parameter is neither optimised nor frozen.";
     OPTIMIZED_TWICE "optimized-twice" "A parameter stands in two optimize lines of one phase.";
     EMPTY_SELECTION "empty-selection" "A selection matches no parameter.";
+    TWO_SETTINGS "two-settings" "A model is applied with two different settings.";
     STALE_VALUE "stale-value" "A value bound before `then` depends on a parameter changed since.";
     RECURSION "recursion" "A definition contains itself without end.";
     UNSUPPORTED "unsupported" "A construct of the language that this version does not build yet.";

@@ -21,6 +21,7 @@ impl<'a> Elab<'a> {
         let given = args.iter().map(Given::Written).collect();
         match value {
             Value::Def(def) if def.kind == DefKind::Layer => self.construct(def, given, e.span),
+            Value::Def(def) if def.kind == DefKind::Model && def.two_lists => self.close(def, given, e.span),
             other => self.apply_value(other, given, e.span, callee.span),
         }
     }
@@ -42,6 +43,9 @@ impl<'a> Elab<'a> {
                 // `x |> L(a)`: the call's arguments make the layer.
                 value = self.construct(def, args.iter().map(Given::Written).collect(), stage.span);
             }
+            Value::Def(def) if def.kind == DefKind::Model && def.two_lists => {
+                value = self.close(def, args.iter().map(Given::Written).collect(), stage.span);
+            }
             _ => given.extend(args.iter().map(Given::Written)),
         }
         if let Some(name) = name {
@@ -62,10 +66,14 @@ impl<'a> Elab<'a> {
     fn apply_value(&mut self, value: Value<'a>, given: Vec<Given<'a>>, call: Span, callee: Span) -> Value<'a> {
         match value {
             Value::Instance(instance) => self.apply_instance(&instance, given, call),
+            Value::Closure(model) if model.def.kind == DefKind::Model => {
+                self.apply_model(model.def, &model.settings, given, call)
+            }
             Value::Primitive(name) => self.primitive(name, given, call),
             Value::Def(def) => match def.kind {
                 DefKind::Fn | DefKind::Loss | DefKind::Metric => self.apply_plain(def, given, call),
-                DefKind::Model => self.apply_model(def, given, call),
+                DefKind::Model if def.two_lists => self.close(def, given, call),
+                DefKind::Model => self.apply_model(def, &[], given, call),
                 DefKind::Layer => self.construct(def, given, call),
                 DefKind::Optimizer | DefKind::Schedule | DefKind::Initializer => self.close(def, given, call),
             },
@@ -82,7 +90,7 @@ impl<'a> Elab<'a> {
         }
     }
 
-    /// An initializer, a schedule or an optimizer with its settings.
+    /// An initializer, a schedule, an optimizer or a model with its settings.
     fn close(&mut self, def: &'a Def, given: Vec<Given<'a>>, call: Span) -> Value<'a> {
         let params = if def.kind == DefKind::Schedule && !def.two_lists { &def.inputs } else { &def.settings };
         match self.bind_args(&callee_of(def), params, given, call) {

@@ -86,6 +86,7 @@ impl<'a> Elab<'a> {
         let path = self.path_of(&base);
         let what = match &base {
             Value::Def(def) if def.kind == DefKind::Model => format!("the model `{}`", def.name.text),
+            Value::Closure(model) if path.is_some() => format!("the model `{}`", model.def.name.text),
             Value::Instance(i) => format!("the layer `{}`", i.def.name.text),
             other => return self.wrong_kind(other, span, "a data block, a layer or a model"),
         };
@@ -174,6 +175,7 @@ impl<'a> Elab<'a> {
     fn path_of(&self, value: &Value<'a>) -> Option<String> {
         match value {
             Value::Def(def) if def.kind == DefKind::Model => Some(def.name.text.clone()),
+            Value::Closure(model) if model.def.kind == DefKind::Model => Some(model.def.name.text.clone()),
             Value::Instance(i) => i.path.borrow().clone(),
             _ => None,
         }

@@ -2,7 +2,7 @@
 
 use super::args::Given;
 use super::call::callee_of;
-use super::value::{Axis, Instance, Tensor, Value};
+use super::value::{Axis, Bound, Instance, Tensor, Value};
 use super::{Elab, names, walk};
 use crate::ir::attrs::Slot;
 use crate::ir::graph::Value as Node;
@@ -10,7 +10,7 @@ use crate::ir::types::{DType, TensorType};
 use crate::ops::movement::STOP_GRADIENT;
 use crate::ops::unary::SETTLE;
 use crate::program::{Role as StateRole, State};
-use nnc_grammar::ast::{Def, DefKind, Expr, Name, TypeExpr};
+use nnc_grammar::ast::{Def, DefKind, Expr, Name, Param, TypeExpr};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
@@ -74,12 +74,35 @@ impl<'a> Elab<'a> {
     }
 
     /// Applies a model: it has one set of weights wherever it is applied, and its name is its path.
-    pub(super) fn apply_model(&mut self, def: &'a Def, given: Vec<Given<'a>>, call: Span) -> Value<'a> {
-        if def.two_lists {
-            return self.unsupported(def.name.span, "a model with settings");
-        }
+    pub(super) fn apply_model(
+        &mut self,
+        def: &'a Def,
+        settings: &[Bound<'a>],
+        given: Vec<Given<'a>>,
+        call: Span,
+    ) -> Value<'a> {
         let Some(inputs) = self.bind_args(&callee_of(def), &def.inputs, given, call) else { return Value::Invalid };
-        self.instantiate(def, &[], inputs, call, def.name.text.clone(), |_| {})
+        if !self.as_before(def, settings) {
+            return Value::Invalid;
+        }
+        self.instantiate(def, settings, inputs, call, def.name.text.clone(), |_| {})
+    }
+
+    /// Whether a model is given the settings that it was given where it was applied first.
+    fn as_before(&mut self, def: &'a Def, settings: &[Bound<'a>]) -> bool {
+        let before = self.models.entry(def.name.span).or_insert_with(|| settings.to_vec()).clone();
+        let differs = |((_, a), b): &((&Param, &Bound<'a>), &Bound<'a>)| !same(&a.value, &b.value);
+        let Some(((param, was), is)) = def.settings.iter().zip(&before).zip(settings).find(differs) else {
+            return true;
+        };
+        let headline = format!("the model `{}` has one `{}`", def.name.text, param.name.text);
+        let d = Diagnostic::error(codes::TWO_SETTINGS, is.span, headline)
+            .label(format!("here it is {}", is.value.kind()))
+            .origin(Role::Previous, was.span, format!("here it is {}", was.value.kind()))
+            .note("a model is one set of weights, wherever it is applied")
+            .help("give it the same settings everywhere, or declare a second model");
+        self.report(d);
+        false
     }
 
     /// The step names of the layers that a body makes without naming them: the kind in snake_case, later ones numbered.
@@ -280,5 +303,20 @@ impl<'a> Elab<'a> {
         let stored = if new.ty().dtype.is_float() { new.unary(&SETTLE) } else { new };
         self.b.update(number, stored);
         stored.value
+    }
+}
+
+/// Whether two settings are the same, as far as that is known before the program runs.
+pub(super) fn same(a: &Value<'_>, b: &Value<'_>) -> bool {
+    match (a, b) {
+        (Value::Num(a), Value::Num(b)) => a.compare(b).is_some_and(|order| order.is_eq()),
+        (Value::Bool(a), Value::Bool(b)) => a == b,
+        (Value::Text(a), Value::Text(b)) => a == b,
+        (Value::List(a), Value::List(b)) => a.len() == b.len() && a.iter().zip(b).all(|(a, b)| same(a, b)),
+        (Value::Def(a), Value::Def(b)) => std::ptr::eq(*a, *b),
+        (Value::Primitive(a), Value::Primitive(b)) => a == b,
+        (Value::Closure(a), Value::Closure(b)) => std::ptr::eq(a.def, b.def),
+        // A number of the step, an axis, a layer: known where they are used.
+        _ => std::mem::discriminant(a) == std::mem::discriminant(b),
     }
 }

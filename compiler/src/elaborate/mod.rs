@@ -150,6 +150,8 @@ struct Elab<'a> {
     current: HashMap<u32, Tensor>,
     /// Layers by path, from their first application on, and the graph in which they were applied last.
     made: HashMap<String, (u32, Rc<value::Instance<'a>>)>,
+    /// The settings of models, by declaration, from their first application on.
+    models: HashMap<Span, Vec<value::Bound<'a>>>,
     inputs: Vec<Input>,
     /// The padded axes of the fields elaborated so far.
     padded: Vec<padding::Padded>,
@@ -200,6 +202,7 @@ impl<'a> Elab<'a> {
             state_numbers: HashMap::new(),
             current: HashMap::new(),
             made: HashMap::new(),
+            models: HashMap::new(),
             inputs: vec![],
             padded: vec![],
             sites: vec![],

@@ -158,7 +158,7 @@ pub(super) struct Bound<'a> {
     pub(super) span: Span,
 }
 
-/// A definition with values for its first list, waiting to be applied: an initializer, a schedule, an optimizer.
+/// A definition with values for its first list, waiting to be applied: an initializer, a schedule, an optimizer, a model.
 #[derive(Debug)]
 pub(super) struct Closure<'a> {
     /// The definition.
@@ -184,7 +184,7 @@ pub(super) enum Value<'a> {
     Axes(AxisSet),
     /// A layer.
     Instance(Rc<Instance<'a>>),
-    /// An initializer, a schedule or an optimizer with its settings.
+    /// An initializer, a schedule, an optimizer or a model with its settings.
     Closure(Rc<Closure<'a>>),
     /// A definition by name.
     Def(&'a Def),
