@@ -32,6 +32,7 @@ mod pattern;
 mod predict;
 mod primitives;
 mod product;
+mod range;
 mod reach;
 mod reader;
 mod rearrange;

@@ -55,17 +55,23 @@ impl<'a> Elab<'a> {
         let own: Vec<(&'a str, Item<'a>)> = items.own(items.main).collect();
         for (_, item) in &own {
             let Item::Option(name, default, range) = item else { continue };
-            if let Some(range) = range {
-                self.unsupported(range.span, "a range for a search");
-            }
             known.push(name);
             self.usage.declare(name, "option");
             let value = self.constant_expr(items.main, default);
             let set = self.options.set.iter().rev().find(|(n, _)| *n == name.text).map(|(_, v)| v.clone());
-            let value = match set {
-                Some(text) => self.set_option(name, &value, &text),
-                None => value,
+            let chosen = match &set {
+                Some(text) => self.shell_value(("--set", name), &value, text),
+                None => value.clone(),
             };
+            if let Some(written) = range
+                && let Some(range) = self.in_file(items.main, written, |this| this.range_of(written))
+            {
+                self.check_range((name, default, written), &range, &value, None);
+                if let Some(text) = &set {
+                    self.check_range((name, default, written), &range, &chosen, Some(text));
+                }
+            }
+            let value = chosen;
             self.constants.insert(name.span, Some(value));
         }
         for (_, item) in &own {
@@ -96,8 +102,8 @@ impl<'a> Elab<'a> {
         }
     }
 
-    /// The text of the shell as a value of the default's kind.
-    fn set_option(&mut self, name: &Name, default: &Value<'a>, text: &str) -> Value<'a> {
+    /// The text of the shell, given under a flag, as a value of the default's kind.
+    pub(super) fn shell_value(&mut self, (flag, name): (&str, &Name), default: &Value<'a>, text: &str) -> Value<'a> {
         let (value, wanted) = match default {
             Value::Num(_) => {
                 let (negative, digits) = text.strip_prefix('-').map_or((false, text), |t| (true, t));
@@ -115,9 +121,9 @@ impl<'a> Elab<'a> {
             let d = Diagnostic::error(
                 codes::BAD_OPTION,
                 name.span,
-                format!("`--set {}={text}`: {wanted} is needed", name.text),
+                format!("`{flag} {}={text}`: {wanted} is needed", name.text),
             );
-            self.fail(d.label("the option is declared here"))
+            self.fail(d.label("it is declared here"))
         })
     }
 
@@ -160,13 +166,18 @@ impl<'a> Elab<'a> {
         value
     }
 
-    /// An expression at the top level of a source.
-    fn constant_expr(&mut self, source: SourceId, e: &'a Expr) -> Value<'a> {
+    /// Evaluates something at the top level of a source.
+    fn in_file<T>(&mut self, source: SourceId, e: &'a Expr, evaluate: impl FnOnce(&mut Self) -> T) -> T {
         let frame = self.new_frame(source, e.span, None, String::new());
         self.frames.push(frame);
-        let value = self.expr(e);
+        let value = evaluate(self);
         self.frames.pop();
-        match value {
+        value
+    }
+
+    /// An expression at the top level of a source.
+    fn constant_expr(&mut self, source: SourceId, e: &'a Expr) -> Value<'a> {
+        match self.in_file(source, e, |this| this.expr(e)) {
             Value::Tensor(t) => {
                 let d =
                     Diagnostic::error(codes::NOT_CONSTANT, e.span, "a constant must be known before the program runs");
