@@ -83,7 +83,7 @@ pub(crate) struct WeightsArguments {
     pub(crate) json: bool,
 }
 
-fn name_and_value(text: &str) -> Result<(String, String), String> {
+pub(crate) fn name_and_value(text: &str) -> Result<(String, String), String> {
     match text.split_once('=') {
         Some((name, value)) if !name.trim().is_empty() => Ok((name.trim().to_owned(), value.trim().to_owned())),
         _ => Err("an option is set as NAME=VALUE, such as lr=0.003".to_owned()),

@@ -166,13 +166,26 @@ pub struct TrainPlan {
     pub evaluate: Graph,
 }
 
+/// `sample = e as png(grid = 8)`: an output that is a picture.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Picture {
+    /// The output.
+    pub output: String,
+    /// How many pictures, their height, their width, and their channels.
+    pub sizes: [usize; 4],
+    /// How many lie side by side.
+    pub columns: usize,
+}
+
 /// A `predict` block.
 #[derive(Debug, Clone)]
 pub struct PredictPlan {
     /// Its name; `predict` when it has none.
     pub name: String,
-    /// The data it reads.
-    pub data: DataPlan,
+    /// The data it reads; none where it computes from its arguments alone.
+    pub data: Option<DataPlan>,
+    /// Outputs that are pictures.
+    pub pictures: Vec<Picture>,
     /// Outputs are its bindings that no line uses.
     pub graph: Graph,
 }

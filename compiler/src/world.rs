@@ -37,4 +37,8 @@ pub struct Options {
     pub steps: Option<usize>,
     /// `--batch N`.
     pub batch: Option<usize>,
+    /// The predict block that is asked for by its name.
+    pub predict: Option<String>,
+    /// `--give name=value`, in order: arguments of that block, or of the only one.
+    pub give: Vec<(String, String)>,
 }

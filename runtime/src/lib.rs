@@ -4,6 +4,7 @@ pub mod checkpoint;
 pub mod data;
 pub mod dtype;
 pub mod kernels;
+pub mod picture;
 pub mod step;
 pub mod text;
 pub mod train;

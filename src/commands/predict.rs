@@ -7,19 +7,22 @@ use clap::Args;
 use nnc_compiler::program::{DataPlan, PredictPlan, SourceSpec};
 use nnc_compiler::world::Options;
 use nnc_grammar::codes;
+use nnc_runtime::buffer::Buffer;
+use nnc_runtime::checkpoint::{Checkpoint, atomic};
 use nnc_runtime::data::Source;
 use nnc_runtime::data::split::{Holdout, Test};
 use nnc_runtime::dtype::element_as_f64;
+use nnc_runtime::picture::Picture;
 use nnc_runtime::step::{Step, StepIo};
 use nnc_runtime::train::{Feed, Figures, Order, Value, input_buffers};
 use serde::Serialize;
 
-use crate::cli::WeightsArguments;
+use crate::cli::{WeightsArguments, name_and_value};
 use crate::compile::no_step;
 use crate::console::{Console, Failed};
 use crate::load::{Loaded, load};
 use crate::report::Plain;
-use crate::show::rows_of;
+use crate::show::{outputs_of, rows_of};
 use crate::{session, weights};
 
 /// Rows of a batch where the program has no train block to say it.
@@ -36,6 +39,12 @@ pub(crate) struct Arguments {
     /// The predict block, where the program has several.
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
+    /// Gives an argument of the block another value than its default.
+    #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
+    give: Vec<(String, String)>,
+    /// The folder for pictures; the current one if left out.
+    #[arg(long, value_name = "DIR")]
+    out: Option<PathBuf>,
 }
 
 #[derive(Serialize)]
@@ -50,14 +59,14 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     let given = &arguments.given;
     let console = &console.quiet(given.json);
     let file = weights::read(&given.weights)?;
-    let loaded = load(&given.program, Options::default(), console)?;
+    let options = Options { predict: arguments.name.clone(), give: arguments.give.clone(), ..Options::default() };
+    let loaded = load(&given.program, options, console)?;
     let block = chosen(&loaded, arguments.name.as_deref())?;
+    let Some(data) = &block.data else { return alone(arguments, &loaded, block, &file, console) };
     let data = match &arguments.input {
         // The whole file is asked for, whatever the program holds out of its own.
-        Some(path) => {
-            DataPlan { source: elsewhere(&block.data.source, path)?, valid: 0.0, test: 0.0, ..block.data.clone() }
-        }
-        None => block.data.clone(),
+        Some(path) => DataPlan { source: elsewhere(&data.source, path)?, valid: 0.0, test: 0.0, ..data.clone() },
+        None => data.clone(),
     };
     let (seed, order) = weights::split_key(Some(&file)).unwrap_or((0, Order::Shuffled));
     let (inputs, spans) = session::inputs(&loaded.program, &[&block.graph]);
@@ -92,6 +101,50 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
         };
         step.run(&mut io).map_err(|_| Plain::new(codes::NOT_FINITE, "a checked value is not finite"))?;
         print(block, step, rows, given.json, console);
+    }
+    Ok(())
+}
+
+/// The outputs of a block that computes from its arguments alone: pictures into files, all others printed.
+fn alone(
+    arguments: &Arguments,
+    loaded: &Loaded,
+    block: &PredictPlan,
+    file: &Checkpoint,
+    console: &Console,
+) -> Result<(), Failed> {
+    let given = &arguments.given;
+    if arguments.input.is_some() {
+        let headline = format!("the block `{}` reads no data", block.name);
+        return Err(Plain::new(codes::MISPLACED, headline).help("leave `--input` out").into());
+    }
+    let (seed, _) = weights::split_key(Some(file)).unwrap_or((0, Order::Shuffled));
+    let (engine, pool) = (given.machine.engine, session::pool(given.machine.threads())?);
+    let specs = session::state_specs(&loaded.program);
+    let mut states = session::initial_states(loaded, &specs, seed, (engine, &pool), console)?;
+    weights::restore_into(loaded, &given.weights, file, &specs, &mut states, console)?;
+    let mut steps = session::steps(&loaded.program, &block.graph, engine);
+    let step = steps.of(&loaded.program.largest(1)).map_err(|none| no_step(loaded, console, &none))?;
+    let inputs: Vec<Buffer> = loaded.program.inputs.iter().map(|_| Buffer::zeroed(0)).collect();
+    let (seed, threads_always) = (seed.cast_signed(), given.machine.threads_always);
+    let mut io = StepIo { states: &mut states, inputs: &inputs, seed, step: 0, pool: &pool, threads_always };
+    step.run(&mut io).map_err(|_| Plain::new(codes::NOT_FINITE, "a checked value is not finite"))?;
+    let mut values = Vec::from_iter((0..step.outputs().len()).map(|i| value(block, step, i, 0)));
+    for picture in &block.pictures {
+        let Some(place) = values.iter().position(|v| v.name == picture.output) else { continue };
+        let drawn = Picture::grid(&values.remove(place).data, picture.sizes, picture.columns);
+        let drawn = drawn.ok_or_else(|| Plain::new(codes::TOO_LARGE, format!("`{}` is too large", picture.output)))?;
+        let path = arguments.out.clone().unwrap_or_default().join(format!("{}.png", picture.output));
+        let written = atomic::replace(&path, |file| file.write_all(&drawn.png()));
+        written.map_err(|error| Plain::new(codes::FILE, format!("{}: {error}", path.display())))?;
+        console.remark(&path.display().to_string());
+    }
+    let values = Figures(values);
+    if given.json {
+        // A map with text keys: serialising it cannot fail.
+        console.put(&(serde_json::to_string(&values).unwrap_or_default() + "\n"));
+    } else if !values.0.is_empty() {
+        console.put(&outputs_of(&values));
     }
     Ok(())
 }

@@ -20,7 +20,7 @@ use crate::world::beside;
 /// begins with.
 pub(super) fn resolved(run: &Running<'_>, init: Option<&Path>) -> Result<Vec<(String, String)>, Plain> {
     let program = &run.loaded.program;
-    let data = program.train.iter().map(|t| &t.data).chain(program.predict.iter().map(|p| &p.data));
+    let data = program.train.iter().map(|t| &t.data).chain(program.predict.iter().filter_map(|p| p.data.as_ref()));
     let mut paths = vec![];
     for spec in data.map(|data| &data.source) {
         let path = run.loaded.request(spec).path;

@@ -1,7 +1,7 @@
 //! Figures of a pass: single numbers in a line, matrices as tables.
 
 use nnc_compiler::program::Figure;
-use nnc_runtime::train::Figures;
+use nnc_runtime::train::{Figures, Value};
 
 use super::numbers::short;
 use super::table::columns;
@@ -45,12 +45,17 @@ pub(crate) fn matrices(figures: &Figures, declared: &[Figure]) -> String {
 
 /// The outputs of a row in one line: `12  probability 0.01 0.98 0.01`.
 pub(crate) fn rows_of(row: u64, outputs: &Figures) -> String {
-    let mut text = row.to_string();
-    for value in &outputs.0 {
-        text.push_str(&format!("  {}", value.name));
-        value.data.iter().for_each(|number| text.push_str(&format!(" {}", short(*number))));
-    }
-    text + "\n"
+    let named = outputs.0.iter().map(|value| format!("  {}", line(value)));
+    format!("{row}{}\n", named.collect::<String>())
+}
+
+/// Outputs that belong to no row, one a line.
+pub(crate) fn outputs_of(outputs: &Figures) -> String {
+    outputs.0.iter().map(|value| line(value) + "\n").collect()
+}
+
+fn line(value: &Value) -> String {
+    value.data.iter().fold(value.name.clone(), |text, number| format!("{text} {}", short(*number)))
 }
 
 #[cfg(test)]
@@ -58,7 +63,6 @@ mod tests {
     use super::*;
     use nnc_compiler::program::Gather;
     use nnc_grammar::span::{SourceId, Span};
-    use nnc_runtime::train::Value;
 
     #[test]
     fn numbers_stand_in_a_line_and_matrices_in_tables() {

@@ -8,7 +8,7 @@ mod progress;
 mod table;
 
 pub(crate) use self::events::{EndExtras, Events};
-pub(crate) use self::figures::{brief, matrices, rows_of};
+pub(crate) use self::figures::{brief, matrices, outputs_of, rows_of};
 pub(crate) use self::mathematics::mathematics;
 pub(crate) use self::numbers::{bytes, grouped, seconds};
 pub(crate) use self::progress::Progress;

@@ -123,7 +123,7 @@ impl<'a> Elab<'a> {
     }
 
     /// Evaluates an argument the way its parameter's type asks: words of a choice and axes are not values.
-    fn typed_argument(&mut self, param: &'a Param, e: &'a Expr) -> Value<'a> {
+    pub(super) fn typed_argument(&mut self, param: &'a Param, e: &'a Expr) -> Value<'a> {
         match param.ty.as_ref().map(|t| &t.kind) {
             Some(TypeKind::Choice(words)) => self.choice(words, e),
             Some(TypeKind::Scalar(element)) if element.name.text == "axis" => {

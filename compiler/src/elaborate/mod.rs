@@ -17,6 +17,7 @@ mod expr;
 mod fields;
 mod figures;
 mod functions;
+mod given;
 mod index;
 mod initial;
 mod inside;

@@ -13,16 +13,12 @@ use std::collections::HashSet;
 impl<'a> Elab<'a> {
     /// Elaborates a `predict` block.
     pub(super) fn predict(&mut self, block: &Predict<'a>) -> Option<PredictPlan> {
-        if let Some(input) = block.inputs.first() {
-            self.unsupported(input.span, "`predict` with arguments");
-            return None;
-        }
-        let Some(on) = block.on else {
-            self.unsupported(block.head, "`predict` without data");
-            return None;
+        let data = match block.on {
+            Some(on) => Some(self.data_block(on)?),
+            None => None,
         };
-        let data = self.data_block(on)?;
-        let plan = data.known.as_ref().map(|known| known.plan.clone());
+        let known = data.as_ref().map(|data| data.known.as_ref().map(|known| known.plan.clone()));
+        let mut pictures = vec![];
         let mut used: HashSet<&str> = HashSet::new();
         super::walk::walk_block(block.body, &mut |seen| {
             if let super::walk::Seen::Expr(e) = seen
@@ -34,15 +30,25 @@ impl<'a> Elab<'a> {
         let ((), graph) = self.graph(Mode::Predict, |this| {
             let frame = this.block_frame(block.head);
             this.frames.push(frame);
-            this.bind_fields(&data, block.body);
+            let given = this.given(block);
+            if let Some(data) = &data {
+                this.bind_fields(data, block.body);
+            }
             let mut n_outputs = 0;
             for stmt in &block.body.stmts {
                 match &stmt.kind {
                     StmtKind::Bind { targets, value, form } => {
-                        if let Some(form) = form {
-                            this.unsupported(form.span, "a form of an output");
-                        }
                         this.bind_targets(targets, value);
+                        if let (Some(form), [target]) = (form, targets.as_slice()) {
+                            let name = &target.name;
+                            if used.contains(name.text.as_str()) {
+                                let headline = format!("`{}` is no output: a line uses it", name.text);
+                                let d = Diagnostic::error(codes::MISPLACED, form.span, headline);
+                                this.report(d.label("a form is given to an output"));
+                            } else {
+                                pictures.extend(this.form(form, &name.text, data.is_none()));
+                            }
+                        }
                         for target in targets.iter().filter(|t| !used.contains(t.name.text.as_str())) {
                             this.usage.mark(target.name.span);
                             n_outputs += usize::from(this.predicted(&target.name.text, value.span));
@@ -59,10 +65,15 @@ impl<'a> Elab<'a> {
                 this.report(Diagnostic::error(codes::MISSING_SETTING, block.head, "the `predict` block has no output"));
             }
             this.frames.pop();
-            Some(())
+            given.then_some(())
         })?;
         let name = block.name.map_or_else(|| "predict".to_owned(), |n| n.text.clone());
-        Some(PredictPlan { name, data: plan?, graph })
+        // What the data lack has been reported.
+        let data = match known {
+            Some(plan) => Some(plan?),
+            None => None,
+        };
+        Some(PredictPlan { name, data, pictures, graph })
     }
 
     /// Makes a binding an output.
