@@ -3,7 +3,7 @@
 use super::args::Given;
 use super::call::callee_of;
 use super::value::{Axis, Bound, Instance, Tensor, Value};
-use super::{Elab, names, walk};
+use super::{Elab, Mode, names, walk};
 use crate::ir::attrs::Slot;
 use crate::ir::graph::Value as Node;
 use crate::ir::types::{DType, TensorType};
@@ -249,6 +249,15 @@ impl<'a> Elab<'a> {
         tensor
     }
 
+    /// Makes a value the one that a state has after the step. What layers keep changes by training alone: in evaluation and
+    /// prediction lines after the update see it, and nothing stays.
+    pub(super) fn keep(&mut self, number: u32, new: Node) {
+        if self.mode == Mode::Train || self.states[number as usize].role != StateRole::Statistic {
+            let handle = self.b.clone();
+            handle.update(number, handle.val(new));
+        }
+    }
+
     /// `update m = e`: the state changes here, in program order.
     pub(super) fn update(&mut self, name: &'a Name, value: &'a Expr) {
         let new = self.expr(value);
@@ -299,10 +308,12 @@ impl<'a> Elab<'a> {
     /// Makes `new` what the step stores in a state, and gives back what is stored: numbers below the normal ones settle at 0.
     /// In a loop that is so in every turn.
     pub(super) fn store(&mut self, number: u32, new: Node) -> Node {
-        let new = self.b.val(new);
+        let handle = self.b.clone();
+        let new = handle.val(new);
         let stored = if new.ty().dtype.is_float() { new.unary(&SETTLE) } else { new };
-        self.b.update(number, stored);
-        stored.value
+        let stored = stored.value;
+        self.keep(number, stored);
+        stored
     }
 }
 

@@ -349,7 +349,7 @@ impl<'a> Elab<'a> {
     /// A state has changed in a loop.
     fn state_after_loop(&mut self, number: u32, new: Node) {
         let handle = self.b.clone();
-        handle.update(number, handle.val(new));
+        self.keep(number, new);
         let state = &self.states[number as usize];
         let node = match state.role {
             StateRole::Statistic => handle.val(new).unary(&STOP_GRADIENT).value,
