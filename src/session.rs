@@ -162,15 +162,15 @@ pub(crate) fn steps<'a>(program: &'a Program, graph: &'a Graph, engine: Engine) 
     Steps::new(Box::new(move |sizes| Ok(compile::step(program, graph, sizes, engine)?)))
 }
 
-/// Train steps and evaluation steps. Those for batches of so many rows, as long as rows may be, are made at once, the two kinds
-/// at the same time.
+/// Train steps of each kind and evaluation steps. Those for batches of so many rows, as long as rows may be, are made at once, the
+/// two at the same time.
 pub(crate) fn both_steps<'a>(
     loaded: &'a Loaded,
     plan: &'a TrainPlan,
     (train, evaluate): (BTreeSet<usize>, BTreeSet<usize>),
     engine: Engine,
     console: &Console,
-) -> Result<(Steps<'a>, Steps<'a>), Failed> {
+) -> Result<(Vec<Steps<'a>>, Steps<'a>), Failed> {
     let program = &loaded.program;
     let made = |graph: &Graph, rows: BTreeSet<usize>| {
         let step = |rows| {
@@ -184,7 +184,8 @@ pub(crate) fn both_steps<'a>(
     };
     let (train, evaluate) = std::thread::scope(|scope| {
         let evaluate = scope.spawn(|| made(&plan.evaluate, evaluate));
-        (made(&plan.step, train), evaluate.join())
+        let kinds: Result<Vec<_>, _> = plan.kinds().map(|graph| made(graph, train.clone())).collect();
+        (kinds, evaluate.join())
     });
     let evaluate = evaluate.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
     let refused = |(sizes, error): (Vec<usize>, CompileError)| compile::refuse(loaded, console, &sizes, &error);
@@ -193,7 +194,8 @@ pub(crate) fn both_steps<'a>(
         made.into_iter().for_each(|(sizes, step)| steps.insert(sizes, step));
         steps
     };
-    Ok((begun(&plan.step, train.map_err(refused)?), begun(&plan.evaluate, evaluate.map_err(refused)?)))
+    let kinds = plan.kinds().zip(train.map_err(refused)?).map(|(graph, made)| begun(graph, made)).collect();
+    Ok((kinds, begun(&plan.evaluate, evaluate.map_err(refused)?)))
 }
 
 /// The padded axes of the program.

@@ -9,7 +9,7 @@ use crate::ir::print::Names;
 use crate::ir::types::{DType, TensorType};
 use nnc_grammar::span::Span;
 use nnc_runtime::data::{Encoding, Format, Wanted};
-use nnc_runtime::train::{Fill, PaddedAxis};
+use nnc_runtime::train::{Cadences, Fill, PaddedAxis};
 use std::sync::Arc;
 
 /// A place in the text together with the layer path it was reached by.
@@ -160,10 +160,21 @@ pub struct TrainPlan {
     pub keep: Option<Watch>,
     /// `stop after n epochs without lower valid.loss`.
     pub stop: Option<(usize, Watch)>,
+    /// What is not done in every step.
+    pub cadences: Cadences,
     /// The step: outputs are the figures with `in_training`, the guard is the sum of the losses, updates are new states.
     pub step: Graph,
+    /// The other kinds of steps, in which lines with a cadence rest, in the order of `cadences`.
+    pub partial: Vec<Graph>,
     /// Outputs are all figures; updates those of the metrics' states.
     pub evaluate: Graph,
+}
+
+impl TrainPlan {
+    /// The graphs of the kinds of steps, in the order of `cadences`.
+    pub fn kinds(&self) -> impl Iterator<Item = &Graph> {
+        std::iter::once(&self.step).chain(&self.partial)
+    }
 }
 
 /// `sample = e as png(grid = 8)`: an output that is a picture.

@@ -3,7 +3,7 @@
 use clap::Args;
 use nnc_compiler::world::Options;
 use nnc_grammar::codes;
-use nnc_runtime::train::{Evaluator, Figures, Halt, Order, Part, Parts, Plan, input_buffers};
+use nnc_runtime::train::{Cadences, Evaluator, Figures, Halt, Order, Part, Parts, Plan, input_buffers};
 use serde::Serialize;
 
 use crate::cli::WeightsArguments;
@@ -57,7 +57,17 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     let specs = session::state_specs(&loaded.program);
     let mut states = session::initial_states(&loaded, &specs, seed, (engine, &pool), console)?;
     let figures = session::figure_specs(train);
-    let plan = Plan { batch, epochs: 0, steps: None, order, seed, figures, keep: None, stop: None };
+    let plan = Plan {
+        batch,
+        epochs: 0,
+        steps: None,
+        order,
+        seed,
+        cadences: Cadences::default(),
+        figures,
+        keep: None,
+        stop: None,
+    };
     let steps = session::steps(&loaded.program, &train.evaluate, engine);
     let mut evaluator = Evaluator::new(steps, batch, &plan.figures, &specs, &states);
     weights::restore_into(&loaded, &given.weights, &file, &specs, &mut states, console)?;

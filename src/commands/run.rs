@@ -124,6 +124,7 @@ fn plan(arguments: &Arguments, loaded: &Loaded, file: Option<&Checkpoint>) -> Re
         steps: arguments.steps.map(|steps| steps as u64),
         order: arguments.order().unwrap_or(order),
         seed: arguments.seed.unwrap_or(seed),
+        cadences: train.cadences.clone(),
         figures: session::figure_specs(train),
         keep: train.keep.as_ref().map(session::watch),
         stop: train.stop.as_ref().map(|(epochs, watch)| (*epochs as u64, session::watch(watch))),
@@ -144,7 +145,7 @@ fn warn_of_silent_rules(loaded: &Loaded, console: &Console) -> Result<(), Plain>
 struct Ready<'a> {
     specs: Vec<StateSpec>,
     states: Vec<Buffer>,
-    steps: Steps<'a>,
+    steps: Vec<Steps<'a>>,
     evaluator: Evaluator<'a>,
     progress: RunProgress,
     kept: Option<Vec<Buffer>>,

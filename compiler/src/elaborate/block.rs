@@ -187,6 +187,22 @@ impl<'a> Elab<'a> {
         self.count(&n, value.span, what, least)
     }
 
+    /// A number above 0.
+    pub(super) fn positive(&mut self, e: &'a Expr, what: &str) -> Option<f64> {
+        match self.expr(e) {
+            Value::Num(n) if n.compare(&Num::int(0)).is_some_and(|o| o.is_gt()) => Some(n.to_f64()),
+            Value::Num(n) => {
+                let d = Diagnostic::error(codes::OUT_OF_RANGE, e.span, format!("{what} must be above 0"));
+                self.report(d.label(format!("this is {n}")));
+                None
+            }
+            other => {
+                self.wrong_kind(&other, e.span, "a number");
+                None
+            }
+        }
+    }
+
     /// A share between 0 and 1, 1 excluded.
     pub(super) fn share(&mut self, value: &Value<'a>, span: nnc_grammar::span::Span, what: &str) -> Option<f64> {
         match value {

@@ -13,14 +13,15 @@ use nnc_grammar::span::Span;
 
 impl<'a> Elab<'a> {
     /// `loss = e`, `loss name = e`
-    pub(super) fn loss_line(&mut self, name: Option<&'a Name>, value: &'a Expr, span: Span, lines: &mut Lines) {
+    pub(super) fn loss_line(&mut self, name: Option<&'a Name>, value: &'a Expr, span: Span, lines: &mut Lines<'a>) {
         lines.tried = true;
         let text = name.map_or("loss", |n| n.text.as_str());
-        if let Some(first) = lines.losses.iter().find(|l| l.name == text) {
+        if let Some(first) = lines.figures.iter().find(|f| f.name == text) {
+            let what = if first.is_loss { "losses" } else { "figures" };
             let d = Diagnostic::error(
                 codes::DUPLICATE_NAME,
                 name.map_or(span, |n| n.span),
-                format!("there are two losses `{text}`"),
+                format!("there are two {what} `{text}`"),
             );
             let d = d.origin(Role::Previous, first.span, "the first is here").help("name them: `loss d = …`");
             self.report(d);
@@ -35,6 +36,9 @@ impl<'a> Elab<'a> {
                 return;
             }
         };
+        if self.stale(value, &Value::Tensor(t.clone()), lines) {
+            return lines.failed.push(text.to_owned());
+        }
         if t.rank() != 0 || !t.dtype.is_float() {
             lines.failed.push(text.to_owned());
             let d = Diagnostic::error(codes::NOT_SCALAR, value.span, "a loss must be one number")
@@ -52,6 +56,7 @@ impl<'a> Elab<'a> {
             in_training: true,
             span,
         });
+        lines.guarded.push(t.clone());
         lines.losses.push(Loss { name: text.to_owned(), tensor: t, span });
     }
 
@@ -63,7 +68,7 @@ impl<'a> Elab<'a> {
     }
 
     /// `metric m(…)`, `metric name = e`
-    pub(super) fn metric_line(&mut self, name: Option<&'a Name>, value: &'a Expr, lines: &mut Lines) {
+    pub(super) fn metric_line(&mut self, name: Option<&'a Name>, value: &'a Expr, lines: &mut Lines<'a>) {
         let def = match &value.kind {
             ExprKind::Call { callee, .. } => match &callee.kind {
                 ExprKind::Name(n) => match self.items.lookup(self.items.main, n) {
@@ -109,6 +114,9 @@ impl<'a> Elab<'a> {
                 return;
             }
         };
+        if self.stale(value, &Value::Tensor(t.clone()), lines) {
+            return lines.failed.push(text);
+        }
         let shape: Option<Vec<usize>> = t.ty().sizes();
         let fits = t.dtype.is_float() && (t.rank() == 0 || (stateful && t.rank() <= 2 && shape.is_some()));
         if !fits {
@@ -131,11 +139,11 @@ impl<'a> Elab<'a> {
     }
 
     /// The sum of the losses is checked before any state is written.
-    pub(super) fn guard(&mut self, lines: &Lines) {
+    pub(super) fn guard(&mut self, lines: &Lines<'a>) {
         let handle = self.b.clone();
         let mut sum = None;
-        for loss in &lines.losses {
-            let value = handle.val(loss.tensor.node).cast(DType::F64);
+        for loss in &lines.guarded {
+            let value = handle.val(loss.node).cast(DType::F64);
             sum = Some(match sum {
                 None => value,
                 Some(s) => s + value,

@@ -2,6 +2,7 @@
 //! optimizer's update of each; schedules as functions of the line's own count of updates.
 
 use super::Elab;
+use super::change::Pending;
 use super::meet::scalar;
 use super::num::Num;
 use super::train::Lines;
@@ -26,17 +27,22 @@ impl<'a> Elab<'a> {
         on: Option<&'a Name>,
         with: &'a Expr,
         span: Span,
-        lines: &mut Lines,
+        lines: &mut Lines<'a>,
     ) {
         self.here(with.span);
-        let (step, t) = self.counts();
-        let total = Value::Num(Num::int(lines.steps as i64));
+        let (step, t) = self.counts(lines.every);
+        let total = Value::Num(Num::int((lines.steps / lines.every as usize) as i64));
         self.bind_given("step", step.clone(), span);
         self.bind_given("t", t.clone(), span);
         self.bind_given("steps", total.clone(), span);
         let optimizer = self.optimizer(with);
         for name in ["step", "t", "steps"] {
             self.frame().locals.remove(name);
+        }
+        if let Some(optimizer) = &optimizer
+            && self.stale(with, &Value::Closure(optimizer.clone()), lines)
+        {
+            return;
         }
         let loss = match on {
             Some(name) => match lines.losses.iter().find(|l| l.name == name.text) {
@@ -70,6 +76,9 @@ impl<'a> Elab<'a> {
                 }
             },
         };
+        if self.stale_loss(&loss, on.map_or(span, |name| name.span), lines) {
+            return;
+        }
         let selected = self.selected(selectors, lines);
         let selected = self.filtered(selected, condition);
         for (number, at) in &selected {
@@ -97,20 +106,25 @@ impl<'a> Elab<'a> {
             }
         };
         let mut unreached = unread;
+        let mut gradients = vec![];
         for ((number, at), grad) in read.iter().zip(&grads) {
             match grad {
-                Some(grad) => self.update_parameter(*number, *grad, &optimizer, with.span, [&step, &t, &total]),
+                Some(grad) => gradients.push((*number, *grad)),
                 None => unreached.push((*number, *at)),
             }
         }
+        let (loss_node, at, counts) = (loss.tensor.node, with.span, [step, t, total]);
+        lines.pending.push(Pending { gradients, loss: loss_node, optimizer, at, counts });
         self.unreached(&unreached, &loss);
     }
 
-    /// `step`, from 1, and `t = step − 1`, both of the f64 world.
-    fn counts(&mut self) -> (Value<'a>, Value<'a>) {
+    /// `step`, from 1, and `t = step − 1`, both of the f64 world, of a line that is due every so many steps: at its n-th time the
+    /// run is at step n · every, so no count of its own has to be kept.
+    fn counts(&mut self, every: u32) -> (Value<'a>, Value<'a>) {
         let handle = self.b.clone();
         let ty = Box::new(TensorType::scalar(DType::I64));
         let t = handle.add(&COUNTER, Attrs::Slot(Slot::Step, ty), &[]).cast(DType::F64);
+        let t = if every > 1 { (t + 1.0) / f64::from(every) - 1.0 } else { t };
         let value = |node: Node| Value::Tensor(scalar(node, DType::F64));
         (value((t + 1.0).value), value(t.value))
     }
@@ -132,17 +146,24 @@ impl<'a> Elab<'a> {
         }
     }
 
+    /// What the states of an optimizer for a parameter are called after: `Net.w#Adam`, the second time `Net.w#Adam_2`.
+    pub(super) fn slot_path(&self, number: u32, optimizer: &Closure<'a>, lines: &mut Lines<'a>) -> String {
+        let path = format!("{}#{}", self.states[number as usize].path, optimizer.def.name.text);
+        let times = lines.slots.entry(path.clone()).or_insert(0);
+        *times += 1;
+        if *times == 1 { path } else { format!("{path}_{times}") }
+    }
+
     /// Runs the optimizer's body for one parameter.
-    fn update_parameter(
+    pub(super) fn update_parameter(
         &mut self,
         number: u32,
         grad: Node,
         optimizer: &Closure<'a>,
-        call: Span,
+        (call, path): (Span, String),
         counts: [&Value<'a>; 3],
     ) {
         let Some(current) = self.current.get(&number).cloned() else { return };
-        let path = format!("{}#{}", self.states[number as usize].path, optimizer.def.name.text);
         let axes: Vec<Axis> = current.axes.iter().map(|a| Axis::of(a.size.clone())).collect();
         let w = Tensor { axes: axes.clone(), ..current };
         let g = Tensor { node: grad, ..w.clone() };

@@ -13,58 +13,70 @@ use nnc_grammar::span::Span;
 
 impl<'a> Elab<'a> {
     /// The parameters that selectors name, in order of declaration.
-    pub(super) fn selected(&mut self, selectors: &'a [Selector], lines: &Lines) -> Vec<(u32, Span)> {
+    pub(super) fn selected(&mut self, selectors: &'a [Selector], lines: &Lines<'a>) -> Vec<(u32, Span)> {
         let mut out: Vec<(u32, Span)> = vec![];
         for selector in selectors {
             let head = match selector.steps.first() {
                 Some(SelectorStep::Name(name)) => Some(name),
                 _ => None,
             };
-            let model = head.and_then(|n| self.items.lookup(self.items.main, &n.text));
-            if let Some(Item::Def(def)) = model {
-                self.usage.mark(def.name.span);
-            }
+            let model = self.mark_model(selector);
             let rest = matches!(selector.steps.as_slice(), [SelectorStep::Name(n)] if n.text == "rest");
-            let mut found = false;
+            let selection = self.selection(selector);
+            let mut taken = vec![];
             for (number, state) in self.states.iter().enumerate() {
-                if state.role != StateRole::Parameter {
-                    continue;
-                }
                 let number = number as u32;
-                let taken = if rest {
+                let named = if rest {
                     !lines.optimized.iter().any(|(n, _)| *n == number)
                 } else {
-                    matches(&selector.steps, &state.path)
+                    selection.takes(&state.path)
                 };
-                if taken {
-                    found = true;
-                    if !out.iter().any(|(n, _)| *n == number) {
-                        out.push((number, selector.span));
-                    }
+                if named && state.role == StateRole::Parameter {
+                    taken.push(number);
+                }
+            }
+            let found = !taken.is_empty();
+            for number in taken {
+                if !out.iter().any(|(n, _)| *n == number) {
+                    out.push((number, selector.span));
                 }
             }
             // After an error a model may lack parameters; a name that means nothing is wrong all the same.
             let nothing = head.is_some() && model.is_none() && !rest;
             if !found && (nothing || !self.tainted()) {
-                let d = Diagnostic::error(codes::EMPTY_SELECTION, selector.span, "this selects no parameter");
-                let parameters = self.states.iter().filter(|s| s.role == StateRole::Parameter);
-                let mut known: Vec<&str> = parameters.map(|s| s.path.as_str()).collect();
-                let total = known.len();
-                known.truncate(8);
-                let d = match (&selector.steps[..], total) {
-                    (_, 0) => d.note("the block applies no model that has parameters"),
-                    ([SelectorStep::Name(name), ..], _) => {
-                        let heads: Vec<&str> = known.iter().filter_map(|p| p.split('.').next()).collect();
-                        super::suggest::suggest(d, name, heads.into_iter())
-                            .note(format!("parameters: {}", known.join(", ")))
-                    }
-                    _ => d.note(format!("parameters: {}", known.join(", "))),
-                };
-                self.report(d);
+                self.nothing_selected(selector, "this selects no parameter");
             }
         }
         out.sort_unstable();
         out
+    }
+
+    /// The item that a selector begins with, which is used by that.
+    pub(super) fn mark_model(&mut self, selector: &Selector) -> Option<Item<'a>> {
+        let Some(SelectorStep::Name(head)) = selector.steps.first() else { return None };
+        let item = self.items.lookup(self.items.main, &head.text);
+        if let Some(Item::Def(def)) = item {
+            self.usage.mark(def.name.span);
+        }
+        item
+    }
+
+    /// Reports a selector that matches nothing.
+    pub(super) fn nothing_selected(&mut self, selector: &Selector, headline: &str) {
+        let d = Diagnostic::error(codes::EMPTY_SELECTION, selector.span, headline);
+        let parameters = self.states.iter().filter(|s| s.role == StateRole::Parameter);
+        let mut known: Vec<&str> = parameters.map(|s| s.path.as_str()).collect();
+        let total = known.len();
+        known.truncate(8);
+        let d = match (&selector.steps[..], total) {
+            (_, 0) => d.note("the block applies no model that has parameters"),
+            ([SelectorStep::Name(name), ..], _) => {
+                let heads: Vec<&str> = known.iter().filter_map(|p| p.split('.').next()).collect();
+                super::suggest::suggest(d, name, heads.into_iter()).note(format!("parameters: {}", known.join(", ")))
+            }
+            _ => d.note(format!("parameters: {}", known.join(", "))),
+        };
+        self.report(d);
     }
 
     /// Those that the condition of the line holds for.
@@ -88,16 +100,17 @@ impl<'a> Elab<'a> {
         out
     }
 
-    /// In a phase each parameter is in exactly one line.
-    pub(super) fn check_coverage(&mut self, lines: &Lines, block: Span) {
+    /// Each parameter is in a line of some phase.
+    pub(super) fn check_coverage(&mut self, lines: &Lines<'a>, block: Span) {
         if self.has_errors() {
             return;
         }
+        let covered = |n: u32| lines.optimized.iter().any(|(o, _)| *o == n) || lines.covered.contains(&n);
         let missed: Vec<String> = self
             .states
             .iter()
             .enumerate()
-            .filter(|(n, s)| s.role == StateRole::Parameter && !lines.optimized.iter().any(|(o, _)| *o as usize == *n))
+            .filter(|(n, s)| s.role == StateRole::Parameter && !covered(*n as u32))
             .map(|(_, s)| s.path.clone())
             .collect();
         if missed.is_empty() {
@@ -119,63 +132,13 @@ impl<'a> Elab<'a> {
     }
 
     /// Whether some error may have kept parameters from being made.
-    fn tainted(&self) -> bool {
-        let of_lines = [codes::EMPTY_SELECTION, codes::OPTIMIZED_TWICE, codes::NO_GRADIENT];
+    pub(super) fn tainted(&self) -> bool {
+        let of_lines = [codes::EMPTY_SELECTION, codes::OPTIMIZED_TWICE, codes::NO_GRADIENT, codes::DUPLICATE_SETTING];
         self.sink.list.iter().any(|d| d.is_error() && !of_lines.contains(&d.code))
     }
 
     /// Whether the program is refused already.
     pub(super) fn has_errors(&self) -> bool {
         self.sink.list.iter().any(Diagnostic::is_error)
-    }
-}
-
-/// Whether a path lies in what a selector names: its steps match the path's first steps.
-fn matches(steps: &[SelectorStep], path: &str) -> bool {
-    let parts: Vec<&str> = path.split('.').collect();
-    prefix(steps, &parts)
-}
-
-fn prefix(steps: &[SelectorStep], parts: &[&str]) -> bool {
-    match (steps, parts) {
-        ([], _) => true,
-        ([SelectorStep::Deep, rest @ ..], _) => (0..=parts.len()).any(|i| prefix(rest, &parts[i..])),
-        (_, []) => false,
-        ([SelectorStep::Any, rest @ ..], [_, tail @ ..]) => prefix(rest, tail),
-        ([SelectorStep::Name(n), rest @ ..], [part, tail @ ..]) => {
-            let kind = part.split('[').next().unwrap_or(part);
-            (n.text == *part || n.text == kind) && prefix(rest, tail)
-        }
-        ([SelectorStep::Turn(n, turns), rest @ ..], [part, tail @ ..]) => {
-            // The turns of the outer loops: those of loops inside may follow.
-            let of_kind = part.strip_prefix(n.text.as_str());
-            let turns: String = turns.iter().map(|turn| format!("[{turn}]")).collect();
-            of_kind.is_some_and(|of_part| of_part.starts_with(&turns)) && prefix(rest, tail)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::matches;
-    use nnc_grammar::ast::{Name, SelectorStep};
-    use nnc_grammar::span::{SourceId, Span};
-
-    #[test]
-    fn selectors_match_leading_steps() {
-        let name = |t: &str| SelectorStep::Name(Name { text: t.into(), span: Span::new(SourceId(0), 0, 0) });
-        assert!(matches(&[name("Mlp")], "Mlp.dense.w"));
-        assert!(matches(&[name("Mlp"), SelectorStep::Any, name("b")], "Mlp.dense_2.b"));
-        assert!(matches(&[SelectorStep::Deep, name("b")], "Net.block[1].dense.b"));
-        assert!(!matches(&[name("Mlp"), name("dense")], "Mlp.dense_2.w"));
-        assert!(!matches(&[name("Mlp"), SelectorStep::Any, SelectorStep::Any, name("w")], "Mlp.dense.w"));
-        let turn = |t: &str, turns: &[u32]| match name(t) {
-            SelectorStep::Name(name) => SelectorStep::Turn(name, turns.to_vec()),
-            other => other,
-        };
-        assert!(matches(&[name("Net"), turn("f", &[1])], "Net.f[1][0].w"));
-        assert!(matches(&[name("Net"), turn("f", &[1, 0]), name("w")], "Net.f[1][0].w"));
-        assert!(!matches(&[name("Net"), turn("f", &[1])], "Net.f[11].w"));
-        assert!(!matches(&[name("Net"), turn("f", &[1])], "Net.f_2[1].w"));
     }
 }

@@ -1,7 +1,9 @@
 //! The `train` block: its settings, and its lines once for the train step and once for evaluation.
 
+use super::change::Pending;
 use super::data::Data;
 use super::items::Train;
+use super::phase::Changed;
 use super::value::{Tensor, Value};
 use super::{Elab, Mode};
 use crate::program::{Figure, TrainPlan};
@@ -9,8 +11,19 @@ use nnc_grammar::ast::{Name, Stmt, StmtKind};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
+use nnc_runtime::train::Cadences;
+use std::collections::HashMap;
 
-const SETTINGS: [&str; 2] = ["batch", "epochs"];
+const SETTINGS: [&str; 4] = ["batch", "epochs", "accumulate", "clip"];
+
+/// What the settings of the block say; nothing where they are missing or wrong.
+#[derive(Clone, Copy)]
+pub(super) struct Settings {
+    batch: Option<usize>,
+    epochs: Option<usize>,
+    accumulate: u32,
+    clip: Option<f64>,
+}
 
 /// A loss of the block.
 #[derive(Clone)]
@@ -22,17 +35,37 @@ pub(super) struct Loss {
 
 /// What one elaboration of the block has found.
 #[derive(Default)]
-pub(super) struct Lines {
+pub(super) struct Lines<'a> {
     pub(super) losses: Vec<Loss>,
+    /// The losses of the lines that are due: their sum is the guard of the step.
+    pub(super) guarded: Vec<Tensor>,
     /// Whether a loss line stands in the block, even one with a mistake.
     pub(super) tried: bool,
     pub(super) figures: Vec<Figure>,
     /// Names of figures whose lines have a mistake.
     pub(super) failed: Vec<String>,
-    /// Parameters that some line optimises, with the line.
+    /// Parameters that some line of the phase optimises, with the line.
     pub(super) optimized: Vec<(u32, Span)>,
-    /// Optimizer steps of the whole run.
+    /// Parameters that lines of earlier phases optimise.
+    pub(super) covered: Vec<u32>,
+    /// What earlier phases have changed.
+    pub(super) changed: Vec<Changed>,
+    /// How often a kind of optimizer has been given to a parameter, by `Net.w#Adam`.
+    pub(super) slots: HashMap<String, usize>,
+    /// Gradients of the phase's lines, which change parameters at its end.
+    pub(super) pending: Vec<Pending<'a>>,
+    /// The longest that all gradients of a loss may be together.
+    pub(super) clip: Option<f64>,
+    /// Over how many batches gradients are added up.
+    pub(super) accumulate: u32,
+    /// Steps of the whole run.
     pub(super) steps: usize,
+    /// The cadence of the lines being read: they are due every so many steps.
+    pub(super) every: u32,
+    /// The cadences of the block.
+    pub(super) cadences: Vec<u32>,
+    /// The kind of step that is made; none where everything is due.
+    pub(super) due: Option<(Cadences, usize)>,
 }
 
 impl<'a> Elab<'a> {
@@ -40,15 +73,25 @@ impl<'a> Elab<'a> {
     pub(super) fn train(&mut self, block: &Train<'a>) -> Option<TrainPlan> {
         let frame = self.block_frame(block.head);
         self.frames.push(frame);
-        let (batch, epochs) = self.train_settings(block);
+        let settings = self.train_settings(block);
         self.frames.pop();
+        let Settings { batch, epochs, .. } = settings;
         let data = self.train_data(block)?;
         // What a setting or the data lack does not hide what is wrong in the lines.
         let rows = data.known.as_ref().map_or(1, |known| known.train_rows);
         let updates = epochs.unwrap_or(1).saturating_mul(rows.div_ceil(batch.unwrap_or(1)));
         let steps = self.options.steps.unwrap_or(updates);
-        let (lines, step) = self.graph(Mode::Train, |this| Some(this.train_lines(block, &data, steps)))?;
-        let (evaluated, evaluate) = self.graph(Mode::Evaluate, |this| Some(this.train_lines(block, &data, steps)))?;
+        let (lines, step) =
+            self.graph(Mode::Train, |this| Some(this.train_lines(block, &data, &settings, (steps, None))))?;
+        let cadences = Cadences::new(lines.cadences.iter().copied());
+        let mut partial = vec![];
+        for kind in 1..cadences.kinds() {
+            let due = Some((cadences.clone(), kind));
+            partial
+                .push(self.graph(Mode::Train, |this| Some(this.train_lines(block, &data, &settings, (steps, due))))?.1);
+        }
+        let (evaluated, evaluate) =
+            self.graph(Mode::Evaluate, |this| Some(this.train_lines(block, &data, &settings, (steps, None))))?;
         if lines.losses.is_empty() && !lines.tried {
             let d = Diagnostic::error(codes::MISSING_SETTING, block.head, "the `train` block has no loss");
             self.report(d.help("add `loss = …`, one number that is to become small"));
@@ -59,26 +102,12 @@ impl<'a> Elab<'a> {
         }
         let (keep, stop) = self.watches(block.body, &figures, &failed);
         let (data, batch, epochs) = (data.known?.plan, batch?, epochs?);
-        Some(TrainPlan { data, batch, epochs, figures, keep, stop, step, evaluate })
+        Some(TrainPlan { data, batch, epochs, figures, keep, stop, cadences, step, partial, evaluate })
     }
 
-    fn train_data(&mut self, block: &Train<'a>) -> Option<Data<'a>> {
-        match block.on {
-            [one] => self.data_block(one),
-            [] => {
-                let d = Diagnostic::error(codes::MISSING_SETTING, block.head, "the `train` block names no data");
-                self.report(d.help("write `train on NAME { … }`"));
-                None
-            }
-            [_, second, ..] => {
-                self.unsupported(second.span, "training on several data blocks");
-                None
-            }
-        }
-    }
-
-    fn train_settings(&mut self, block: &Train<'a>) -> (Option<usize>, Option<usize>) {
+    fn train_settings(&mut self, block: &Train<'a>) -> Settings {
         let mut found: Vec<(&'a Name, Option<usize>)> = vec![];
+        let mut clip = None;
         for stmt in &block.body.stmts {
             let StmtKind::Setting { name, value } = &stmt.kind else { continue };
             if let Some((first, _)) = found.iter().find(|(n, _)| n.text == name.text) {
@@ -88,7 +117,11 @@ impl<'a> Elab<'a> {
                 continue;
             }
             let count = match name.text.as_str() {
-                "batch" | "epochs" => self.count_setting(value, &format!("`{}`", name.text), 1),
+                "batch" | "epochs" | "accumulate" => self.count_setting(value, &format!("`{}`", name.text), 1),
+                "clip" => {
+                    clip = self.positive(value, "`clip`");
+                    None
+                }
                 _ => {
                     let d = Diagnostic::error(
                         codes::UNKNOWN_SETTING,
@@ -96,7 +129,7 @@ impl<'a> Elab<'a> {
                         format!("a train block has no setting `{}`", name.text),
                     );
                     let d = super::suggest::suggest(d, name, SETTINGS.into_iter());
-                    self.report(d.note("settings of a train block: batch, epochs"));
+                    self.report(d.note("settings of a train block: batch, epochs, accumulate, clip"));
                     None
                 }
             };
@@ -120,29 +153,59 @@ impl<'a> Elab<'a> {
         };
         let batch = setting(self, "batch", self.options.batch);
         let epochs = setting(self, "epochs", self.options.epochs);
-        (batch, epochs)
+        let accumulate = found.iter().find(|(n, _)| n.text == "accumulate").and_then(|(_, n)| *n);
+        // A count has at most 31 bits.
+        let accumulate = accumulate.map_or(1, |n| n as u32);
+        Settings { batch, epochs, accumulate, clip }
+    }
+
+    fn train_data(&mut self, block: &Train<'a>) -> Option<Data<'a>> {
+        match block.on {
+            [one] => self.data_block(one),
+            [] => {
+                let d = Diagnostic::error(codes::MISSING_SETTING, block.head, "the `train` block names no data");
+                self.report(d.help("write `train on NAME { … }`"));
+                None
+            }
+            [_, second, ..] => {
+                self.unsupported(second.span, "training on several data blocks");
+                None
+            }
+        }
     }
 
     /// The lines of the block in order, in the mode being elaborated.
-    fn train_lines(&mut self, block: &Train<'a>, data: &Data<'a>, steps: usize) -> Lines {
+    fn train_lines(
+        &mut self,
+        block: &Train<'a>,
+        data: &Data<'a>,
+        settings: &Settings,
+        (steps, due): (usize, Option<(Cadences, usize)>),
+    ) -> Lines<'a> {
         let frame = self.block_frame(block.head);
         self.frames.push(frame);
         self.bind_fields(data, block.body);
-        let mut lines = Lines { steps, ..Lines::default() };
+        let (accumulate, clip) = (settings.accumulate, settings.clip);
+        let mut lines = Lines { steps, due, every: accumulate, accumulate, clip, ..Lines::default() };
+        self.note_cadence(accumulate, block.head, &mut lines);
         for stmt in &block.body.stmts {
             self.train_line(stmt, &mut lines);
         }
+        self.change(&mut lines);
         self.guard(&lines);
-        if self.mode == Mode::Train {
+        if self.mode == Mode::Train && lines.due.is_none() {
             self.check_coverage(&lines, block.head);
         }
         self.frames.pop();
         lines
     }
 
-    fn train_line(&mut self, stmt: &'a Stmt, lines: &mut Lines) {
+    pub(super) fn train_line(&mut self, stmt: &'a Stmt, lines: &mut Lines<'a>) {
         match &stmt.kind {
-            StmtKind::Bind { targets, value, form: None } => self.bind_targets(targets, value),
+            StmtKind::Bind { targets, value, form: None } => {
+                self.bind_targets(targets, value);
+                self.check_bound(targets, value, lines);
+            }
             StmtKind::Loss { name, value } => self.loss_line(name.as_ref(), value, stmt.span, lines),
             StmtKind::Metric { name, value } => self.metric_line(name.as_ref(), value, lines),
             StmtKind::Optimize { selectors, condition, on, with } => {
@@ -151,6 +214,12 @@ impl<'a> Elab<'a> {
                 }
             }
             StmtKind::Setting { .. } | StmtKind::Keep { .. } | StmtKind::Stop { .. } => {}
+            StmtKind::Freeze { .. } => {
+                self.unsupported(stmt.span, "`freeze`");
+            }
+            StmtKind::Init { .. } => {
+                self.unsupported(stmt.span, "`init … from`");
+            }
             StmtKind::Invalid(names) => {
                 lines.tried = true;
                 for name in names {
@@ -158,23 +227,28 @@ impl<'a> Elab<'a> {
                     self.usage.mark(name.span);
                 }
             }
+            StmtKind::Then | StmtKind::Every { .. } if lines.accumulate > 1 => {
+                let d = Diagnostic::error(
+                    codes::MISPLACED,
+                    stmt.span,
+                    "a block that accumulates has one phase and one cadence",
+                );
+                self.report(
+                    d.note("gradients of several batches are taken of the same parameters and change them together"),
+                );
+            }
             StmtKind::Then => {
-                self.unsupported(stmt.span, "`then`");
+                if self.mode == Mode::Train {
+                    self.then(stmt.span, lines);
+                }
             }
-            StmtKind::Every { .. } => {
-                self.unsupported(stmt.span, "`every … steps`");
-            }
-            StmtKind::Freeze { .. } => {
-                self.unsupported(stmt.span, "`freeze`");
-            }
-            StmtKind::Init { .. } => {
-                self.unsupported(stmt.span, "`init … from`");
-            }
+            StmtKind::Every { steps, body } => self.every(steps, body, lines),
             _ => {
                 let d = Diagnostic::error(codes::MISPLACED, stmt.span, "this line has no meaning in a `train` block");
-                self.report(
-                    d.note("a train block has settings, bindings, losses, metrics, optimize lines, `keep` and `stop`"),
-                );
+                self.report(d.note(
+                    "a train block has settings, bindings, losses, metrics, optimize lines, `then`, `every`, `freeze`, `init`, \
+                     `keep` and `stop`",
+                ));
             }
         }
     }

@@ -113,10 +113,34 @@ impl Builder {
         }
     }
 
+    /// The new value of a state, as far as the program has come.
+    pub fn updated(&self, state: u32) -> Option<Val<'_>> {
+        let value = self.inner.borrow().graph.updates.iter().find(|u| u.0 == state)?.1;
+        Some(self.val(value))
+    }
+
+    /// What leaves the graph so far: results and updates.
+    pub fn roots(&self) -> Roots {
+        let graph = &self.inner.borrow().graph;
+        Roots { outputs: graph.outputs.clone(), updates: graph.updates.clone() }
+    }
+
+    /// Lets only this leave the graph; nodes stay.
+    pub fn restore(&self, roots: Roots) {
+        let graph = &mut self.inner.borrow_mut().graph;
+        (graph.outputs, graph.updates) = (roots.outputs, roots.updates);
+    }
+
     /// Sets the value whose finiteness is checked before any state is written.
     pub fn guard(&self, value: Val<'_>) {
         self.inner.borrow_mut().graph.guard = Some(value.value);
     }
+}
+
+/// What leaves a graph, as [`Builder::roots`] gives it.
+pub struct Roots {
+    outputs: Vec<Output>,
+    updates: Vec<(u32, Value)>,
 }
 
 fn key(op: Op, attrs: &Attrs, operands: &[Value]) -> Key {

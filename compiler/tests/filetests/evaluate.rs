@@ -39,7 +39,9 @@ pub(crate) fn run(program: &Program) -> Vec<String> {
     let initial = run.states.clone();
     if let Some(train) = &program.train {
         for step in 0..train.epochs {
-            let shown = run.perform(&train.step, 0, train.batch, step as i64);
+            let kind = train.cadences.kind_of(step as u64 + 1);
+            let graph = train.kinds().nth(kind).expect("as many graphs as kinds");
+            let shown = run.perform(graph, 0, train.batch, step as i64);
             out.push(format!("step {}: {}", step + 1, shown.join(", ")));
         }
         for (i, state) in program.states.iter().enumerate().filter(|(_, s)| s.role == Role::Metric) {

@@ -11,6 +11,8 @@ pub(crate) struct Accumulator {
     specs: Vec<FigureSpec>,
     /// For each figure the sum of value times rows, or the last value.
     pub(crate) sums: Vec<Vec<f64>>,
+    /// Rows that each figure has seen.
+    pub(crate) counts: Vec<u64>,
     /// Rows seen.
     pub(crate) rows: u64,
 }
@@ -20,20 +22,24 @@ impl Accumulator {
     pub(crate) fn new(specs: impl Iterator<Item = FigureSpec>) -> Accumulator {
         let specs: Vec<FigureSpec> = specs.collect();
         let sums = specs.iter().map(|spec| vec![0.0; spec.shape.iter().product()]).collect();
-        Accumulator { specs, sums, rows: 0 }
+        let counts = vec![0; specs.len()];
+        Accumulator { specs, sums, counts, rows: 0 }
     }
 
     /// Begins another pass.
     pub(crate) fn clear(&mut self) {
         self.rows = 0;
+        self.counts.fill(0);
         self.sums.iter_mut().for_each(|sum| sum.fill(0.0));
     }
 
     /// Adds what a step over `rows` rows reported, its figures being these of its outputs; returns the sum of its losses.
-    pub(crate) fn add(&mut self, step: &dyn Step, figures: &[usize], rows: usize) -> f64 {
+    pub(crate) fn add(&mut self, step: &dyn Step, figures: &[Option<usize>], rows: usize) -> f64 {
         self.rows += rows as u64;
         let mut loss = 0.0;
-        for ((spec, sum), &index) in self.specs.iter().zip(&mut self.sums).zip(figures) {
+        for (((spec, sum), count), index) in self.specs.iter().zip(&mut self.sums).zip(&mut self.counts).zip(figures) {
+            let Some(index) = *index else { continue };
+            *count += rows as u64;
             // The index was found among the step's outputs, by name and shape.
             let (dtype, bytes) = (step.outputs()[index].dtype, step.output(index));
             for (element, sum) in sum.iter_mut().enumerate() {
@@ -50,15 +56,15 @@ impl Accumulator {
         loss
     }
 
-    /// The figures of the rows seen so far.
+    /// The figures of the rows seen so far; NaN where no step has reported one.
     pub(crate) fn figures(&self) -> Figures {
-        let value = |(spec, sum): (&FigureSpec, &Vec<f64>)| {
+        let value = |((spec, sum), count): ((&FigureSpec, &Vec<f64>), &u64)| {
             let data = match spec.gather {
-                Gather::MeanByRows => sum.iter().map(|sum| sum / self.rows as f64).collect(),
+                Gather::MeanByRows => sum.iter().map(|sum| sum / *count as f64).collect(),
                 Gather::Last => sum.clone(),
             };
             Value { name: spec.name.clone(), shape: spec.shape.clone(), data }
         };
-        Figures(self.specs.iter().zip(&self.sums).map(value).collect())
+        Figures(self.specs.iter().zip(&self.sums).zip(&self.counts).map(value).collect())
     }
 }

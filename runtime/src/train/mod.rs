@@ -6,6 +6,7 @@
 //! interrupted and started again from its `last.safetensors` therefore gives the bits of one that never stopped.
 
 mod accumulate;
+mod cadence;
 mod event;
 mod feed;
 mod figures;
@@ -18,6 +19,7 @@ mod restore;
 mod rules;
 mod run;
 
+pub use self::cadence::{Cadences, MOST_CADENCES};
 pub use self::event::{Event, Weights};
 pub use self::feed::{Feed, Fill, InputSpec, PaddedAxis, Unfed, input_buffers};
 pub use self::figures::{Figures, Value};

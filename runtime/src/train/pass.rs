@@ -22,14 +22,16 @@ pub struct Steps<'a> {
     made: Vec<Made>,
     /// What each of them reports.
     figures: Vec<FigureSpec>,
+    /// Whether none of these may be left out.
+    all: bool,
 }
 
 /// The step of one combination.
 struct Made {
     sizes: Vec<usize>,
     step: Box<dyn Step>,
-    /// For each figure that is wanted, which of the step's outputs it is.
-    figures: Vec<usize>,
+    /// For each figure that is wanted, which of the step's outputs it is, if it is one.
+    figures: Vec<Option<usize>>,
 }
 
 /// Why there is no step for a batch.
@@ -50,12 +52,12 @@ impl PartialEq for NoStep {
 impl<'a> Steps<'a> {
     /// None yet.
     pub fn new(make: Box<Make<'a>>) -> Steps<'a> {
-        Steps { make, made: vec![], figures: vec![] }
+        Steps { make, made: vec![], figures: vec![], all: false }
     }
 
     /// Adds a step that is made already.
     pub fn insert(&mut self, sizes: Vec<usize>, step: Box<dyn Step>) {
-        let figures = places(step.as_ref(), &self.figures);
+        let figures = places(step.as_ref(), &self.figures, self.all);
         self.made.push(Made { sizes, step, figures });
     }
 
@@ -77,7 +79,7 @@ impl<'a> Steps<'a> {
     ///
     /// # Panics
     /// When it does not report a figure.
-    pub(crate) fn reporting(&mut self, sizes: &[usize]) -> Result<(&mut dyn Step, &[usize]), NoStep> {
+    pub(crate) fn reporting(&mut self, sizes: &[usize]) -> Result<(&mut dyn Step, &[Option<usize>]), NoStep> {
         let place = match self.made.iter().position(|made| made.sizes == sizes) {
             Some(place) => place,
             None => {
@@ -96,24 +98,25 @@ impl<'a> Steps<'a> {
         self.made.iter().map(|made| made.step.arena_bytes()).sum()
     }
 
-    /// Says which figures are wanted of every step.
+    /// Says which figures are wanted of every step; `all` of them, or those that a step does not leave out.
     ///
     /// # Panics
     ///
-    /// When a step does not report one, with its shape: the compiler made figures and steps from different programs.
-    pub(crate) fn report(&mut self, figures: &[FigureSpec]) {
-        self.figures = figures.to_vec();
+    /// When a step should report one and does not, with its shape: the compiler made figures and steps from different programs.
+    pub(crate) fn report(&mut self, figures: &[FigureSpec], all: bool) {
+        (self.figures, self.all) = (figures.to_vec(), all);
         for made in &mut self.made {
-            made.figures = places(made.step.as_ref(), figures);
+            made.figures = places(made.step.as_ref(), figures, all);
         }
     }
 }
 
 /// Where a step reports these figures.
-fn places(step: &dyn Step, figures: &[FigureSpec]) -> Vec<usize> {
+fn places(step: &dyn Step, figures: &[FigureSpec], all: bool) -> Vec<Option<usize>> {
     let place = |figure: &FigureSpec| {
         let found = step.outputs().iter().position(|o| o.name == figure.name && o.shape == figure.shape);
-        found.unwrap_or_else(|| panic!("a step does not report `{}` of shape {:?}", figure.name, figure.shape))
+        assert!(found.is_some() || !all, "a step does not report `{}` of shape {:?}", figure.name, figure.shape);
+        found
     };
     figures.iter().map(place).collect()
 }
@@ -162,7 +165,7 @@ impl<'a> Evaluator<'a> {
         specs: &[StateSpec],
         states: &[Buffer],
     ) -> Evaluator<'a> {
-        steps.report(figures);
+        steps.report(figures, true);
         let metrics = specs.iter().zip(states).enumerate().filter(|(_, (spec, _))| spec.role == Role::Metric);
         let initial = metrics.map(|(number, (_, state))| (number, state.clone())).collect();
         Evaluator { steps, batch, accumulator: Accumulator::new(figures.iter().cloned()), initial, sizes: vec![] }

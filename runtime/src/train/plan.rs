@@ -6,6 +6,7 @@ use std::num::NonZeroUsize;
 
 use serde::Serialize;
 
+use super::cadence::Cadences;
 use crate::dtype::DType;
 
 /// What a state is for.
@@ -152,6 +153,8 @@ pub struct Plan {
     pub order: Order,
     /// The seed of the run: of initial values, draws, orders and the split.
     pub seed: u64,
+    /// What is not done in every step.
+    pub cadences: Cadences,
     /// What is reported.
     pub figures: Vec<FigureSpec>,
     /// When the weights are kept: the figure and its direction.
@@ -192,6 +195,7 @@ mod tests {
             steps: None,
             order: Order::Shuffled,
             seed: 0,
+            cadences: Cadences::default(),
             figures: vec![],
             keep: None,
             stop: None,

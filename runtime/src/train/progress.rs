@@ -7,6 +7,7 @@
 //! | `step`, `epoch`, `cursor` | steps taken, epochs completed, batches taken of the epoch in progress |
 //! | `seed`, `order`, `batch`, `rows` | what the order of rows follows from; a run that goes on must have the same |
 //! | `seen`, `sums` | rows and sums of the training figures of the epoch in progress, as the bits of doubles |
+//! | `counts` | rows that each of these figures has seen, where they are not in every step |
 //! | `best`, `best_epoch`, `stop_best`, `stop_waited` | the memory of the `keep` and `stop` lines |
 
 use std::collections::BTreeMap;
@@ -40,6 +41,7 @@ pub struct Progress {
     pub(crate) stop_waited: u64,
     pub(crate) seen: u64,
     pub(crate) sums: Vec<Vec<f64>>,
+    pub(crate) counts: Vec<u64>,
 }
 
 /// What an order of rows follows from, as a checkpoint tells it.
@@ -60,6 +62,7 @@ impl Progress {
     pub(crate) fn note(&mut self, accumulator: &Accumulator) {
         self.seen = accumulator.rows;
         self.sums.clone_from(&accumulator.sums);
+        self.counts.clone_from(&accumulator.counts);
     }
 
     /// Gives the training figures of the epoch in progress back; figures of another program are left out.
@@ -69,6 +72,7 @@ impl Progress {
         if fits {
             accumulator.rows = self.seen;
             accumulator.sums.clone_from(&self.sums);
+            accumulator.counts.clone_from(&self.counts);
         }
     }
 
@@ -86,6 +90,10 @@ impl Progress {
             ("sums", bits(&self.sums)),
             ("stop_waited", self.stop_waited.to_string()),
         ];
+        if self.counts.iter().any(|count| *count != self.seen) {
+            let counts: Vec<String> = self.counts.iter().map(u64::to_string).collect();
+            entries.push(("counts", counts.join(",")));
+        }
         if let Some(best) = self.best {
             entries.push(("best", format!("{:?}", best.value)));
             entries.push(("best_epoch", best.epoch.to_string()));
@@ -113,6 +121,13 @@ impl Progress {
             _ => None,
         };
         let sums = entries.get("sums").map_or("", String::as_str);
+        let seen = required(entries, "seen")?;
+        let sums = from_bits(sums).ok_or_else(|| wrong("sums", sums))?;
+        let counts = match entries.get("counts") {
+            Some(text) => text.split(',').map(|count| count.parse().ok()).collect::<Option<Vec<u64>>>(),
+            None => Some(vec![seen; sums.len()]),
+        };
+        let counts = counts.filter(|counts| counts.len() == sums.len());
         let progress = Progress {
             step: required(entries, "step")?,
             epoch: required(entries, "epoch")?,
@@ -120,8 +135,9 @@ impl Progress {
             best,
             stop_best: optional(entries, "stop_best")?,
             stop_waited: required(entries, "stop_waited")?,
-            seen: required(entries, "seen")?,
-            sums: from_bits(sums).ok_or_else(|| wrong("sums", sums))?,
+            seen,
+            sums,
+            counts: counts.ok_or_else(|| wrong("counts", entries.get("counts").map_or("", String::as_str)))?,
         };
         Ok(Some((progress, key)))
     }
@@ -174,6 +190,7 @@ fn from_bits(text: &str) -> Option<Vec<Vec<f64>>> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::cadence::Cadences;
     use super::*;
     use std::num::NonZeroUsize;
 
@@ -184,6 +201,7 @@ mod tests {
             steps: None,
             order: Order::Sequential,
             seed: u64::MAX,
+            cadences: Cadences::default(),
             figures: vec![],
             keep: None,
             stop: None,
@@ -201,6 +219,7 @@ mod tests {
             stop_waited: 3,
             seen: 16,
             sums: vec![vec![-0.0], vec![], vec![f64::NEG_INFINITY, 1e-300]],
+            counts: vec![16, 0, 8],
         };
         let (read, key) = Progress::from_metadata(&progress.metadata(&plan(), 100)).unwrap().unwrap();
         assert_eq!(read, progress);
@@ -221,5 +240,8 @@ mod tests {
         entries.insert("cursor".into(), "0".into());
         entries.insert("sums".into(), "xyz".into());
         assert_eq!(Progress::from_metadata(&entries).unwrap_err(), "its entry `sums` is \"xyz\"");
+        entries.insert("sums".into(), String::new());
+        entries.insert("counts".into(), "1,2".into());
+        assert_eq!(Progress::from_metadata(&entries).unwrap_err(), "its entry `counts` is \"1,2\"");
     }
 }

@@ -37,8 +37,8 @@ pub struct Job<'a> {
     pub inputs: &'a mut [Buffer],
     /// The rows.
     pub parts: &'a Parts<'a>,
-    /// Train steps.
-    pub steps: Steps<'a>,
+    /// Train steps, for each kind of step that the plan's cadences make.
+    pub steps: Vec<Steps<'a>>,
     /// The evaluator.
     pub evaluator: Evaluator<'a>,
     /// How far the run has come; changed as it goes on, so that it is known after an interruption.
@@ -95,7 +95,7 @@ impl From<CheckpointError> for Failure {
 ///
 /// # Panics
 ///
-/// When a step does not report a figure.
+/// When there is no kind of step that occurs, or a step does not report a figure.
 pub fn run(job: Job<'_>, sink: &mut dyn FnMut(&Event)) -> Result<Outcome, Failure> {
     Run::new(job, sink).go()
 }
@@ -149,7 +149,9 @@ struct Run<'a, 'b> {
 impl<'a, 'b> Run<'a, 'b> {
     fn new(mut job: Job<'a>, sink: &'b mut dyn FnMut(&Event)) -> Run<'a, 'b> {
         let reported: Vec<_> = job.plan.figures.iter().filter(|figure| figure.in_training).cloned().collect();
-        job.steps.report(&reported);
+        for (kind, steps) in job.steps.iter_mut().enumerate() {
+            steps.report(&reported, kind == 0);
+        }
         let mut training = Accumulator::new(reported.into_iter());
         job.progress.recall(&mut training);
         let machine = Machine {
@@ -251,7 +253,8 @@ impl<'a, 'b> Run<'a, 'b> {
             }
             let begin = Instant::now();
             self.job.parts.feed(Part::Train).fill(rows, self.job.inputs, &mut self.sizes);
-            let (step, figures) = self.job.steps.reporting(&self.sizes).map_err(Failure::NoStep)?;
+            let kind = plan.cadences.kind_of(self.job.progress.step + 1);
+            let (step, figures) = self.job.steps[kind].reporting(&self.sizes).map_err(Failure::NoStep)?;
             let mut io = StepIo {
                 states: self.job.states,
                 inputs: self.job.inputs,

@@ -104,6 +104,7 @@ fn plan() -> Plan {
         figures: vec![figure("loss", true, Gather::MeanByRows, true), figure("counted", false, Gather::Last, false)],
         keep: Some(Watch { part: Part::Valid, figure: "loss".into(), higher: false }),
         stop: None,
+        cadences: Cadences::default(),
     }
 }
 
@@ -178,7 +179,7 @@ impl World {
             states: &mut self.states,
             inputs: &mut inputs,
             parts: &parts,
-            steps,
+            steps: vec![steps],
             evaluator,
             progress: &mut self.progress,
             kept: &mut self.kept,
