@@ -1,14 +1,14 @@
 //! Reading and checking a program.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use nnc_compiler::elaborate::{self, Checked};
 use nnc_compiler::program::{Program, SourceSpec};
 use nnc_compiler::world::{Options, World};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
-use nnc_grammar::span::Sources;
+use nnc_grammar::span::{Sources, Span};
 use nnc_runtime::data::{DataError, Request, Schema};
 
 use crate::cli::ProgramArguments;
@@ -40,6 +40,12 @@ impl Loaded {
     /// What the head of a source of data says.
     pub(crate) fn schema(&self, spec: &SourceSpec) -> Result<Schema, DataError> {
         self.disk.schema(self.named_in(spec), spec)
+    }
+
+    /// A path that the text at a place names.
+    pub(crate) fn beside(&self, named: Span, path: &str) -> PathBuf {
+        let from = self.sources.get(named.source).map_or(&self.name, |source| &source.name);
+        self.disk.path(from, path)
     }
 
     /// The text that names a source of data.

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use nnc_compiler::program::Init;
 use nnc_grammar::codes;
-use nnc_grammar::diagnostic::Diagnostic;
+use nnc_grammar::diagnostic::{Diagnostic, Role as Origin};
 use nnc_runtime::buffer::Buffer;
-use nnc_runtime::checkpoint::{self, Checkpoint, Mismatch};
-use nnc_runtime::train::{BEST, Key, Order, Plan, Progress, Refusal, StateSpec, restore, weights_of};
+use nnc_runtime::checkpoint::{self, Checkpoint, Mismatch, fit};
+use nnc_runtime::train::{BEST, Key, Order, Plan, Progress, Refusal, Role, StateSpec, restore, weights_of};
 
 use crate::console::{Console, Failed};
 use crate::load::Loaded;
@@ -35,6 +36,50 @@ pub(crate) fn restore_into(
         console.remark(&format!("{path}: {} tensors are not in the program: {shown}", restored.ignored.len()));
     }
     Ok(restored.progress)
+}
+
+/// Gives the states of the program's `init` lines the values that their files hold.
+///
+/// A parameter that is selected must be in the file; a statistic may be.
+pub(crate) fn initialise(
+    loaded: &Loaded,
+    inits: &[Init],
+    specs: &[StateSpec],
+    states: &mut [Buffer],
+    console: &Console,
+) -> Result<(), Failed> {
+    for init in inits {
+        let path = loaded.beside(init.span, &init.path);
+        let refuse = |headline: String| Diagnostic::error(codes::WEIGHTS, init.span, headline);
+        let file = checkpoint::read(&path).map_err(|error| {
+            let plain = Plain::from(error);
+            loaded.fail(console, &plain.help.into_iter().fold(refuse(plain.headline), Diagnostic::help))
+        })?;
+        let wanted = |&&number: &&u32| {
+            let spec = &specs[number as usize];
+            spec.role == Role::Parameter || file.tensor(&spec.path).is_some()
+        };
+        let numbers: Vec<usize> = init.states.iter().filter(wanted).map(|n| *n as usize).collect();
+        let info: Vec<_> = file.tensors.iter().map(|tensor| tensor.info()).collect();
+        let want = |&n: &usize| (specs[n].path.clone(), specs[n].dtype, specs[n].shape.clone());
+        let mismatches = fit(&info, &numbers.iter().map(want).collect::<Vec<_>>());
+        if !mismatches.is_empty() {
+            let (count, shown) = (mismatches.len(), path.display());
+            let d = refuse(format!("{shown} does not hold what this line selects: {count} tensors differ"));
+            let more = (count > MOST).then(|| format!("… and {} more", count - MOST));
+            let notes = mismatches.iter().take(MOST).map(Mismatch::to_string).chain(more);
+            let d = notes
+                .fold(d.origin(Origin::Declaration, init.at, "these are to begin as in the file"), Diagnostic::note);
+            return Err(loaded.fail(console, &d.help("tensors are found by the paths of parameters")));
+        }
+        for n in numbers {
+            if let Some(tensor) = file.tensor(&specs[n].path) {
+                // `fit` has compared type and shape, and a state holds exactly its elements.
+                states[n].as_mut_slice().copy_from_slice(&tensor.data);
+            }
+        }
+    }
+    Ok(())
 }
 
 fn list(names: &[String]) -> String {

@@ -38,8 +38,13 @@ impl Disk {
 
     /// The files of a source that the program `from` names.
     pub(crate) fn request(&self, from: &str, spec: &SourceSpec) -> Request {
-        let path = if self.set.contains(&spec.path) { PathBuf::from(&spec.path) } else { beside(from, &spec.path) };
+        let path = self.path(from, &spec.path);
         Request { format: spec.format, path, hint: Some(hint(spec.format).to_owned()) }
+    }
+
+    /// The path that the program `from` names.
+    pub(crate) fn path(&self, from: &str, path: &str) -> PathBuf {
+        if self.set.iter().any(|set| set == path) { PathBuf::from(path) } else { beside(from, path) }
     }
 }
 

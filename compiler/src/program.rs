@@ -145,6 +145,19 @@ pub struct Watch {
     pub span: Span,
 }
 
+/// `init Encoder from "encoder.safetensors"`: states that begin as a file has them.
+#[derive(Debug, Clone)]
+pub struct Init {
+    /// Parameters and statistics, by number.
+    pub states: Vec<u32>,
+    /// The path as written or set, not yet resolved against the file's folder.
+    pub path: String,
+    /// Where the path is written.
+    pub span: Span,
+    /// What is initialised, as written.
+    pub at: Span,
+}
+
 /// A `train` block.
 #[derive(Debug, Clone)]
 pub struct TrainPlan {
@@ -160,6 +173,8 @@ pub struct TrainPlan {
     pub keep: Option<Watch>,
     /// `stop after n epochs without lower valid.loss`.
     pub stop: Option<(usize, Watch)>,
+    /// What begins as files have it.
+    pub init: Vec<Init>,
     /// What is not done in every step.
     pub cadences: Cadences,
     /// The step: outputs are the figures with `in_training`, the guard is the sum of the losses, updates are new states.

@@ -170,6 +170,9 @@ impl<'a> Ready<'a> {
         let (steps, evaluate) = session::both_steps(loaded, train, sizes, engine, console)?;
         let evaluator = Evaluator::new(evaluate, plan.batch, &plan.figures, &specs, &states);
         let (mut progress, mut kept) = (RunProgress::default(), None);
+        if file.is_none() {
+            weights::initialise(loaded, &train.init, &specs, &mut states, console)?;
+        }
         if let (Some(path), Some(file)) = (&arguments.init, file)
             && let Some((found, key)) = weights::restore_into(loaded, path, file, &specs, &mut states, console)?
         {

@@ -1,10 +1,9 @@
 //! The program of a run as its folder keeps it, so that the run can be repeated from there: the main file and every file that it
-//! uses, with the options that were set in place of their defaults, the paths of data made absolute, and the command at the head.
+//! uses, with the options that were set in place of their defaults, the paths of data and weights made absolute, and the command at the head.
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
-use nnc_compiler::program::SourceSpec;
 use nnc_grammar::ast::{Expr, ExprKind, File, ItemKind};
 use nnc_grammar::codes;
 use nnc_grammar::parse::parse;
@@ -21,12 +20,17 @@ use crate::world::beside;
 pub(super) fn resolved(run: &Running<'_>, init: Option<&Path>) -> Result<Vec<(String, String)>, Plain> {
     let program = &run.loaded.program;
     let data = program.train.iter().map(|t| &t.data).chain(program.predict.iter().filter_map(|p| p.data.as_ref()));
-    let mut paths = vec![];
+    let mut paths: Vec<(Span, String)> = vec![];
     for spec in data.map(|data| &data.source) {
         let path = run.loaded.request(spec).path;
         let absolute =
             path.canonicalize().map_err(|error| Plain::new(codes::FILE, format!("{}: {error}", path.display())))?;
-        paths.push((spec, absolute.display().to_string()));
+        paths.push((spec.span, absolute.display().to_string()));
+    }
+    for init in program.train.iter().flat_map(|t| &t.init) {
+        let path = run.loaded.beside(init.span, &init.path);
+        let absolute = std::path::absolute(&path).unwrap_or(path);
+        paths.push((init.span, absolute.display().to_string()));
     }
     let mut files = closed(&run.loaded.sources, &run.arguments.program.set, &paths);
     if let Some((_, text)) = files.first_mut() {
@@ -49,9 +53,9 @@ fn head(run: &Running<'_>, init: Option<&Path>) -> String {
     format!("// {}, run as: {}\n", run.loaded.name.escape_debug(), command.replace('\n', "\\n"))
 }
 
-/// The first text and all that it uses, under names in one folder. Options of the first are `set`; `paths` are what the sources
-/// of data are found by.
-fn closed(sources: &Sources, set: &[(String, String)], paths: &[(&SourceSpec, String)]) -> Vec<(String, String)> {
+/// The first text and all that it uses, under names in one folder. Options of the first are `set`; `paths` are what data and weights
+/// are found by, with the places that name them.
+fn closed(sources: &Sources, set: &[(String, String)], paths: &[(Span, String)]) -> Vec<(String, String)> {
     let mut kept = vec![(SourceId(0), SOURCE.to_owned())];
     let mut files = vec![];
     let mut next = 0;
@@ -85,8 +89,8 @@ fn closed(sources: &Sources, set: &[(String, String)], paths: &[(&SourceSpec, St
                 _ => {}
             }
         }
-        for (spec, path) in paths.iter().filter(|(spec, _)| spec.span.source == id) {
-            edits.extend(written(&file, sources.text(spec.span), spec.span).map(|span| (span, literal(path))));
+        for (named, path) in paths.iter().filter(|(named, _)| named.source == id) {
+            edits.extend(written(&file, sources.text(*named), *named).map(|span| (span, literal(path))));
         }
         let mut text = source.text.clone();
         for (span, new) in edits.iter().rev() {
@@ -114,7 +118,7 @@ fn free_name(path: &str, kept: &[(SourceId, String)]) -> String {
     (1..).map(named).find(|name| kept.iter().all(|(_, known)| known != name)).unwrap_or_else(|| named(1))
 }
 
-/// Where the path of data is written: the text itself, or that of the option or constant which it names.
+/// Where the path of data or weights is written: the text itself, or that of the option or constant which it names.
 fn written(file: &File, text: &str, span: Span) -> Option<Span> {
     let text_of = |value: &Expr| matches!(value.kind, ExprKind::Str(_)).then_some(value.span);
     if text.starts_with('"') {
@@ -135,7 +139,6 @@ fn literal(text: &str) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use nnc_runtime::data::Format;
 
     #[test]
     fn options_that_were_set_replace_their_defaults() {
@@ -156,9 +159,9 @@ mod tests {
         sources.add("a/c/x.nn", "B = 1\n");
         sources.add("a/../b/../a/c/x.nn", "B = 1\n");
         let at = main.find("data) }").unwrap_or(0);
-        let spec = SourceSpec { format: Format::Csv, path: "d".into(), span: Span::new(id, at, at + 4) };
+        let named = Span::new(id, at, at + 4);
         let set = [("data".to_owned(), "e".to_owned())];
-        let files = closed(&sources, &set, &[(&spec, "/d \"1\"".to_owned())]);
+        let files = closed(&sources, &set, &[(named, "/d \"1\"".to_owned())]);
         let names: Vec<&str> = files.iter().map(|(name, _)| name.as_str()).collect();
         assert_eq!(names, ["source.nn", "source.x.nn", "source.x-2.nn", "source.x-3.nn"]);
         assert_eq!(

@@ -89,7 +89,7 @@ impl<'a> Elab<'a> {
         }
         match name {
             "pi" => return Value::Num(Num::Float(std::f64::consts::PI)),
-            "training" => return Value::Bool(self.mode == super::Mode::Train),
+            "training" => return Value::Bool(self.in_training()),
             "last" => return Value::Axes(AxisSet::Last),
             _ => {}
         }

@@ -106,7 +106,8 @@ impl<'a> Elab<'a> {
             if let Some(number) = self.state_numbers.get(&wanted).copied() {
                 let axes = self.states[number as usize].ty.shape.iter().cloned().map(super::value::Axis::of).collect();
                 self.here(span);
-                return Value::Tensor(self.read_state(number, axes));
+                let value = self.read_state(number, axes);
+                return Value::Tensor(self.held_still(number, value));
             }
         }
         let inside: Vec<String> = match &known {

@@ -230,6 +230,7 @@ impl<'a> Elab<'a> {
             }
         };
         let tensor = self.read_state(number, axes);
+        let tensor = self.held_still(number, tensor);
         self.frame().states.insert(name.text.clone(), number);
         self.bind(name, Value::Tensor(tensor), name.span);
     }
@@ -292,6 +293,9 @@ impl<'a> Elab<'a> {
             }
         };
         let Some(new) = self.fill(&new, value.span, &old.axes, old.dtype) else { return };
+        if self.frozen_at(&self.states[number as usize].path).is_some() {
+            return;
+        }
         let stored = self.store(number, new.node);
         // What a layer keeps is a constant to every gradient, also after its update.
         let node = match self.states[number as usize].role {

@@ -6,6 +6,7 @@
 
 mod args;
 mod axes;
+mod begin;
 mod binary;
 mod block;
 mod cadence;
@@ -18,6 +19,7 @@ mod draw;
 mod expr;
 mod fields;
 mod figures;
+mod freeze;
 mod functions;
 mod given;
 mod index;
@@ -158,6 +160,8 @@ struct Elab<'a> {
     made: HashMap<String, (u32, Rc<value::Instance<'a>>)>,
     /// The settings of models, by declaration, from their first application on.
     models: HashMap<Span, Vec<value::Bound<'a>>>,
+    /// What the phase being elaborated freezes.
+    frozen: Vec<selection::Selection<'a>>,
     inputs: Vec<Input>,
     /// The padded axes of the fields elaborated so far.
     padded: Vec<padding::Padded>,
@@ -209,6 +213,7 @@ impl<'a> Elab<'a> {
             current: HashMap::new(),
             made: HashMap::new(),
             models: HashMap::new(),
+            frozen: vec![],
             inputs: vec![],
             padded: vec![],
             sites: vec![],

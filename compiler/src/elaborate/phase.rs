@@ -33,6 +33,7 @@ impl<'a> Elab<'a> {
             self.report(d.help("`then` begins a phase that sees what optimize lines above it have changed"));
         }
         self.change(lines);
+        self.end_phase(lines);
         self.here(span);
         let handle = self.b.clone();
         for (number, at) in std::mem::take(&mut lines.optimized) {

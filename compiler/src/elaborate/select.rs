@@ -36,7 +36,7 @@ impl<'a> Elab<'a> {
                 }
             }
             let found = !taken.is_empty();
-            for number in taken {
+            for number in self.without_frozen(selector, rest, taken) {
                 if !out.iter().any(|(n, _)| *n == number) {
                     out.push((number, selector.span));
                 }

@@ -6,7 +6,7 @@ use super::items::Train;
 use super::phase::Changed;
 use super::value::{Tensor, Value};
 use super::{Elab, Mode};
-use crate::program::{Figure, TrainPlan};
+use crate::program::{Figure, Init, TrainPlan};
 use nnc_grammar::ast::{Name, Stmt, StmtKind};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
@@ -64,6 +64,8 @@ pub(super) struct Lines<'a> {
     pub(super) every: u32,
     /// The cadences of the block.
     pub(super) cadences: Vec<u32>,
+    /// What begins as files have it.
+    pub(super) inits: Vec<Init>,
     /// The kind of step that is made; none where everything is due.
     pub(super) due: Option<(Cadences, usize)>,
 }
@@ -102,7 +104,8 @@ impl<'a> Elab<'a> {
         }
         let (keep, stop) = self.watches(block.body, &figures, &failed);
         let (data, batch, epochs) = (data.known?.plan, batch?, epochs?);
-        Some(TrainPlan { data, batch, epochs, figures, keep, stop, cadences, step, partial, evaluate })
+        let init = lines.inits;
+        Some(TrainPlan { data, batch, epochs, figures, keep, stop, init, cadences, step, partial, evaluate })
     }
 
     fn train_settings(&mut self, block: &Train<'a>) -> Settings {
@@ -188,12 +191,19 @@ impl<'a> Elab<'a> {
         let (accumulate, clip) = (settings.accumulate, settings.clip);
         let mut lines = Lines { steps, due, every: accumulate, accumulate, clip, ..Lines::default() };
         self.note_cadence(accumulate, block.head, &mut lines);
-        for stmt in &block.body.stmts {
+        let stmts = &block.body.stmts;
+        self.begin_phase(stmts);
+        for (i, stmt) in stmts.iter().enumerate() {
             self.train_line(stmt, &mut lines);
+            if matches!(stmt.kind, StmtKind::Then) {
+                self.begin_phase(&stmts[i + 1..]);
+            }
         }
         self.change(&mut lines);
+        self.end_phase(&mut lines);
         self.guard(&lines);
         if self.mode == Mode::Train && lines.due.is_none() {
+            lines.inits = self.inits(block);
             self.check_coverage(&lines, block.head);
         }
         self.frames.pop();
@@ -214,12 +224,8 @@ impl<'a> Elab<'a> {
                 }
             }
             StmtKind::Setting { .. } | StmtKind::Keep { .. } | StmtKind::Stop { .. } => {}
-            StmtKind::Freeze { .. } => {
-                self.unsupported(stmt.span, "`freeze`");
-            }
-            StmtKind::Init { .. } => {
-                self.unsupported(stmt.span, "`init … from`");
-            }
+            // Read at the beginning of the phase, and at the end of the block.
+            StmtKind::Freeze { .. } | StmtKind::Init { .. } => {}
             StmtKind::Invalid(names) => {
                 lines.tried = true;
                 for name in names {
