@@ -1,0 +1,189 @@
+//! Training beyond one loss, from outside: phases, cadences, accumulation, frozen parts, weights from files.
+
+use std::fs;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+
+use nnc_runtime::checkpoint::{self, Checkpoint};
+use serde_json::Value;
+
+fn nnc(arguments: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_nnc"));
+    command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).stdin(Stdio::null());
+    command.output().expect("the program starts")
+}
+
+fn text(bytes: &[u8]) -> String {
+    String::from_utf8(bytes.to_vec()).expect("UTF-8")
+}
+
+/// Runs, which must succeed, and gives the events.
+fn run(arguments: &[&str]) -> Vec<Value> {
+    let output = nnc(&[&["run", "--json"], arguments].concat());
+    assert!(output.status.success(), "{arguments:?}: {}", text(&output.stderr));
+    text(&output.stdout).lines().map(|line| serde_json::from_str(line).expect(line)).collect()
+}
+
+fn losses(events: &[Value]) -> Vec<f64> {
+    let steps = events.iter().filter(|event| event["event"] == "step");
+    steps.map(|event| event["loss"].as_f64().expect("a finite loss")).collect()
+}
+
+fn path(folder: &Path, name: &str) -> String {
+    folder.join(name).display().to_string()
+}
+
+/// A program about the digits that come with the repository, in a file of its own.
+fn program(folder: &Path, name: &str, block: &str) -> String {
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/data/digits");
+    let head = format!(
+        "data Digits {{\n    source: idx({:?})\n    split: holdout(valid = 0.1)\n    \
+         image: [batch, pixel = 64] = images / 16 |> rearrange [b, h, w] -> [b, (h w)]\n    \
+         digit: index(10)[batch] = labels\n}}\n",
+        data.display().to_string()
+    );
+    let file = folder.join(name);
+    fs::write(&file, head + block).expect("a temporary file");
+    file.display().to_string()
+}
+
+const ADVERSARIES: &str = "
+model Made(z: [batch, n]) -> [batch, 64] { z |> Dense(16) |> BatchNorm |> relu |> Dense(64) |> sigmoid }
+model Judge(x: [batch, n]) -> [batch, 1] { x |> Dense(16) |> relu |> Dropout(0.2) |> Dense(1) }
+train on Digits {
+    batch: 64
+    epochs: 3
+    clip: 2
+    fake = Made(random_normal([batch, 8]))
+    loss judge = bce(Judge(image), 1) + bce(Judge(stop_gradient(fake)), 0)
+    optimize Judge on judge with Adam(warmup(cosine(1e-3, total = 60), n = 5))
+    then
+    every 3 steps {
+        loss made = bce(Judge(Made(random_normal([batch, 8]))), 1)
+        optimize Made on made with Adam(cosine(1e-3, total = 60))
+    }
+}
+";
+
+/// The tensors that a run has left.
+fn left(out: &str, name: &str) -> Checkpoint {
+    checkpoint::read(&Path::new(out).join(name)).expect("weights")
+}
+
+#[test]
+fn phases_and_cadences_go_on_as_if_they_never_stopped() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = program(folder.path(), "adversaries.nn", ADVERSARIES);
+    let [whole, part, rest] = ["whole", "part", "rest"].map(|name| path(folder.path(), name));
+    let expected = run(&[&file, "--epochs", "3", "--out", &whole, "--threads", "1"]);
+    let before = run(&[&file, "--epochs", "1", "--out", &part, "--threads", "2", "--threads-always"]);
+    let state = path(Path::new(&part), "last.safetensors");
+    let after = run(&[&file, "--epochs", "3", "--out", &rest, "--init", &state, "--threads", "2", "--threads-always"]);
+    assert_eq!([losses(&before), losses(&after)].concat(), losses(&expected));
+    for name in ["last.safetensors", "best.safetensors", "curve.csv"] {
+        let read = |out: &str| fs::read(Path::new(out).join(name)).unwrap();
+        assert!(read(&whole) == read(&rest), "{name}");
+    }
+}
+
+#[test]
+fn the_oracle_agrees_in_every_kind_of_step() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = program(folder.path(), "adversaries.nn", ADVERSARIES);
+    let [native, plain, oracle] =
+        ["native", "plain", "oracle"].map(|engine| losses(&run(&[&file, "--steps", "7", "--engine", engine])));
+    assert_eq!(native.len(), 7);
+    assert_eq!(native, oracle);
+    assert_eq!(plain, oracle);
+}
+
+#[test]
+fn two_halves_of_a_batch_make_the_step_of_the_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let block = |batch: usize, more: &str| {
+        format!(
+            "precision: f64\nmodel Net(x: [batch, n]) -> [batch, 10] {{ x |> Dense(10) }}\n\
+             train on Digits {{\n    batch: {batch}\n    epochs: 1\n{more}    \
+             loss = cross_entropy(Net(image), digit)\n    optimize Net with Momentum(0.1)\n}}\n"
+        )
+    };
+    let weights = |name: &str, text: &str, steps: &str| {
+        let file = program(folder.path(), &format!("{name}.nn"), text);
+        let out = path(folder.path(), name);
+        run(&[&file, "--steps", steps, "--order", "sequential", "--out", &out]);
+        left(&out, "best.safetensors").tensor("Net.dense.w").expect("the weights").data.clone()
+    };
+    let whole = weights("whole", &block(64, ""), "5");
+    let halves = weights("halves", &block(32, "    accumulate: 2\n"), "10");
+    let number = |bytes: &[u8]| f64::from_le_bytes(bytes.try_into().expect("eight bytes"));
+    for (a, b) in whole.chunks(8).map(number).zip(halves.chunks(8).map(number)) {
+        assert!((a - b).abs() < 1e-12, "{a} {b}");
+    }
+}
+
+#[test]
+fn a_part_begins_as_another_run_has_left_it_and_stays_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let [first, second, third] = ["first", "second", "third"].map(|name| path(folder.path(), name));
+    run(&["models/autoencoder.nn", "--epochs", "1", "--out", &first]);
+    let start = format!("start={first}/best.safetensors");
+    run(&["models/finetune.nn", "--epochs", "1", "--out", &second, "--set", &start]);
+    let (before, after) = (left(&first, "best.safetensors"), left(&second, "best.safetensors"));
+    for name in ["Encoder.dense.w", "Encoder.dense.b", "Encoder.dense_2.w", "Encoder.dense_2.b"] {
+        assert_eq!(before.tensor(name).map(|t| &t.data), after.tensor(name).map(|t| &t.data), "{name}");
+    }
+    // The run is repeated from its folder, whose text names the weights by their whole path.
+    run(&[&path(Path::new(&second), "source.nn"), "--epochs", "1", "--out", &third]);
+    assert_eq!(left(&third, "best.safetensors"), after);
+    // What a run goes on from wins over the line, whose file is no longer needed.
+    fs::remove_file(Path::new(&first).join("best.safetensors")).unwrap();
+    let state = path(Path::new(&second), "last.safetensors");
+    run(&["models/finetune.nn", "--epochs", "2", "--set", &start, "--init", &state]);
+    let gone = nnc(&["run", "models/finetune.nn", "--set", &start]);
+    let error = text(&gone.stderr);
+    assert_eq!(gone.status.code(), Some(1));
+    assert!(error.contains("error[weights]") && error.contains("no such file"), "{error}");
+    let other = format!("start={second}/best.safetensors");
+    let file = fs::read_to_string("models/finetune.nn").unwrap().replace("Encoder", "Seer").replace("data/", "");
+    let data = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/data/digits").display().to_string();
+    fs::write(folder.path().join("seer.nn"), file.replace("\"digits\"", &format!("{data:?}"))).unwrap();
+    let misfit = nnc(&["run", &path(folder.path(), "seer.nn"), "--set", &other]);
+    let error = text(&misfit.stderr);
+    assert!(error.contains("`Seer.dense.w` (f32 [64, 64]) is not in the file; `Encoder.dense.w` would fit"), "{error}");
+}
+
+#[test]
+fn the_adversarial_models_stay_finite() {
+    for model in ["models/gan.nn", "models/wgan_gp.nn"] {
+        let events = run(&[model, "--steps", "12"]);
+        assert_eq!(losses(&events).len(), 12, "{model}");
+        let end = events.iter().find(|event| event["event"] == "end").expect("an end");
+        for loss in ["critic", "generator"] {
+            assert!(end["test"][loss].as_f64().is_some_and(f64::is_finite), "{model} {loss}: {end}");
+        }
+    }
+}
+
+#[test]
+fn a_block_without_data_draws_pictures() {
+    let folder = tempfile::tempdir().unwrap();
+    let out = path(folder.path(), "gan");
+    run(&["models/gan.nn", "--steps", "2", "--out", &out]);
+    let weights = path(Path::new(&out), "best.safetensors");
+    let samples =
+        |more: &[&str]| nnc(&[&["predict", "models/gan.nn", "--weights", &weights, "--out", &out], more].concat());
+    let drawn = samples(&["--name", "samples", "--give", "n=17"]);
+    assert!(drawn.status.success(), "{}", text(&drawn.stderr));
+    let picture = fs::read(Path::new(&out).join("sample.png")).unwrap();
+    assert_eq!(picture[..8], *b"\x89PNG\r\n\x1a\n");
+    // Eight of 8 by 8 points side by side, in three rows.
+    assert_eq!(picture[16..24], *b"\0\0\0\x40\0\0\0\x18");
+    for (give, said) in
+        [("m=3", "its arguments: n"), ("n=1.5", "a whole number is needed"), ("n=x", "a number is needed")]
+    {
+        let refused = samples(&["--name", "samples", "--give", give]);
+        let error = text(&refused.stderr);
+        assert!(error.contains("error[bad-option]") && error.contains(said), "{give}: {error}");
+    }
+    assert!(text(&samples(&["--name", "samples", "--input", "x"]).stderr).contains("reads no data"));
+}
