@@ -4,6 +4,7 @@ mod cli;
 mod commands;
 mod compile;
 mod console;
+mod later;
 mod load;
 mod memory;
 mod report;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::num::NonZeroUsize;
+use std::thread::Scope;
 
 use nnc_compiler::ir::attrs::Slot;
 use nnc_compiler::ir::graph::Graph;
@@ -16,11 +17,12 @@ use nnc_runtime::data::{DataError, Source, Wanted};
 use nnc_runtime::dtype::byte_count;
 use nnc_runtime::kernels::philox::permutation;
 use nnc_runtime::kernels::pool::Pool;
-use nnc_runtime::step::{Step, StepIo};
+use nnc_runtime::step::StepIo;
 use nnc_runtime::train::{FigureSpec, Gather, InputSpec, Order, PaddedAxis, Part, Role, StateSpec, Steps, Watch};
 
 use crate::compile::{self, Engine};
 use crate::console::{Console, Failed};
+use crate::later::Queue;
 use crate::load::Loaded;
 use crate::report::Plain;
 
@@ -162,40 +164,43 @@ pub(crate) fn steps<'a>(program: &'a Program, graph: &'a Graph, engine: Engine) 
     Steps::new(Box::new(move |sizes| Ok(compile::step(program, graph, sizes, engine)?)))
 }
 
-/// Train steps of each kind and evaluation steps. Those for batches of so many rows, as long as rows may be, are made at once, the
-/// two at the same time.
-pub(crate) fn both_steps<'a>(
-    loaded: &'a Loaded,
-    plan: &'a TrainPlan,
+/// Train steps of each kind and evaluation steps. For batches of so many rows, the code of the largest train step of the kind with
+/// which a run begins is made now, and all other code on a thread of its own. Where axes are padded, the sizes of a batch are known
+/// when it comes, and its code is made then.
+pub(crate) fn both_steps<'s>(
+    scope: &'s Scope<'s, '_>,
+    loaded: &'s Loaded,
+    plan: &'s TrainPlan,
     (train, evaluate): (BTreeSet<usize>, BTreeSet<usize>),
+    begin: usize,
     engine: Engine,
     console: &Console,
-) -> Result<(Vec<Steps<'a>>, Steps<'a>), Failed> {
+) -> Result<(Vec<Steps<'s>>, Steps<'s>), Failed> {
     let program = &loaded.program;
-    let made = |graph: &Graph, rows: BTreeSet<usize>| {
-        let step = |rows| {
-            let sizes = program.largest(rows);
-            match compile::step(program, graph, &sizes, engine) {
-                Ok(step) => Ok((sizes, step)),
-                Err(error) => Err((sizes, error)),
-            }
-        };
-        rows.into_iter().map(step).collect::<Result<Vec<_>, (Vec<usize>, CompileError)>>()
+    let mut kinds: Vec<Steps<'s>> = plan.kinds().map(|graph| steps(program, graph, engine)).collect();
+    let mut evaluating = steps(program, &plan.evaluate, engine);
+    if !program.padded.is_empty() {
+        return Ok((kinds, evaluating));
+    }
+    let refused = |rows: usize| move |error: CompileError| compile::refuse(loaded, console, &[rows], &error);
+    let mut queue = Queue::default();
+    let mut later = |graph: &'s Graph, rows: usize| {
+        queue.step(graph, &[rows], &|sym| program.size(&[rows], sym)).map_err(refused(rows))
     };
-    let (train, evaluate) = std::thread::scope(|scope| {
-        let evaluate = scope.spawn(|| made(&plan.evaluate, evaluate));
-        let kinds: Result<Vec<_>, _> = plan.kinds().map(|graph| made(graph, train.clone())).collect();
-        (kinds, evaluate.join())
-    });
-    let evaluate = evaluate.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    let refused = |(sizes, error): (Vec<usize>, CompileError)| compile::refuse(loaded, console, &sizes, &error);
-    let begun = |graph, made: Vec<(Vec<usize>, Box<dyn Step>)>| {
-        let mut steps = steps(program, graph, engine);
-        made.into_iter().for_each(|(sizes, step)| steps.insert(sizes, step));
-        steps
-    };
-    let kinds = plan.kinds().zip(train.map_err(refused)?).map(|(graph, made)| begun(graph, made)).collect();
-    Ok((kinds, begun(&plan.evaluate, evaluate.map_err(refused)?)))
+    let first = train.last().copied();
+    for (kind, (graph, steps)) in plan.kinds().zip(&mut kinds).enumerate() {
+        for &rows in train.iter().rev().filter(|rows| kind != begin || Some(**rows) != first) {
+            steps.insert(vec![rows], later(graph, rows)?);
+        }
+    }
+    for rows in evaluate.into_iter().rev() {
+        evaluating.insert(vec![rows], later(&plan.evaluate, rows)?);
+    }
+    if let (Some(rows), Some(graph), Some(steps)) = (first, plan.kinds().nth(begin), kinds.get_mut(begin)) {
+        steps.insert(vec![rows], compile::step(program, graph, &[rows], engine).map_err(refused(rows))?);
+    }
+    queue.start(scope, program, engine, *console);
+    Ok((kinds, evaluating))
 }
 
 /// The padded axes of the program.

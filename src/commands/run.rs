@@ -1,9 +1,10 @@
 //! `nnc run`: trains.
 //!
-//! Reading the data and making the code go on at the same time, train steps beside those of evaluation; all follow from the
-//! headers of the data alone.
+//! Reading the data and making the code of the first step go on at the same time; both follow from the headers of the data
+//! alone. The other code is made while the run goes on.
 
 use std::path::PathBuf;
+use std::thread::Scope;
 use std::time::Instant;
 
 use clap::{Args, ValueEnum};
@@ -98,19 +99,18 @@ pub(crate) fn run(arguments: &Arguments, console: &Console, start: Instant) -> R
     let (inputs, spans) = session::inputs(&loaded.program, &[&train.step, &train.evaluate]);
     let pool = session::pool(arguments.machine.threads())?;
     let read = session::read_source(&loaded, data, &inputs);
-    let (source, ready) = std::thread::scope(|scope| {
+    std::thread::scope(|scope| {
         let reading = scope.spawn(read);
-        let ready = Ready::new(arguments, &loaded, &plan, &split, file.as_ref(), &pool, console);
-        (reading.join(), ready)
-    });
-    let source = source.unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-    let source = source.map_err(|error| session::data_failure(&loaded, data.source.span, &error, console))?;
-    let ready = ready?;
-    let axes = session::axes(&loaded.program);
-    let parts = Parts::new(&source, &split, &inputs, &axes)
-        .map_err(|unfed| session::data_failure(&loaded, spans[unfed.input], &unfed.error, console))?;
-    let run = Running { arguments, loaded: &loaded, console, plan: &plan, inputs: &inputs, source: &source, start };
-    run.train(&parts, ready, &pool, out)
+        let ready = Ready::new(scope, arguments, &loaded, &plan, &split, file.as_ref(), &pool, console);
+        let source = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let source = source.map_err(|error| session::data_failure(&loaded, data.source.span, &error, console))?;
+        let ready = ready?;
+        let axes = session::axes(&loaded.program);
+        let parts = Parts::new(&source, &split, &inputs, &axes)
+            .map_err(|unfed| session::data_failure(&loaded, spans[unfed.input], &unfed.error, console))?;
+        let run = Running { arguments, loaded: &loaded, console, plan: &plan, inputs: &inputs, source: &source, start };
+        run.train(&parts, ready, &pool, out)
+    })
 }
 
 /// What the arguments, the file to start from and the program say together.
@@ -152,7 +152,9 @@ struct Ready<'a> {
 }
 
 impl<'a> Ready<'a> {
+    #[allow(clippy::too_many_arguments, reason = "all that a run has before its rows")]
     fn new(
+        scope: &'a Scope<'a, '_>,
         arguments: &Arguments,
         loaded: &'a Loaded,
         plan: &Plan,
@@ -167,7 +169,8 @@ impl<'a> Ready<'a> {
         let mut states = session::initial_states(loaded, &specs, plan.seed, (engine, pool), console)?;
         let held_out = plan.batch_sizes(&[split.valid.len(), session::test_rows(split)]);
         let sizes = (plan.batch_sizes(&[split.train.len()]), held_out);
-        let (steps, evaluate) = session::both_steps(loaded, train, sizes, engine, console)?;
+        let (steps, evaluate) =
+            session::both_steps(scope, loaded, train, sizes, plan.cadences.kind_of(1), engine, console)?;
         let evaluator = Evaluator::new(evaluate, plan.batch, &plan.figures, &specs, &states);
         let (mut progress, mut kept) = (RunProgress::default(), None);
         if file.is_none() {
