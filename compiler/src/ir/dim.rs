@@ -9,35 +9,32 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sym(pub Arc<str>);
 
-/// A product of free sizes with their powers, sorted by name; empty for the constant term.
+/// A product of free sizes with their powers, sorted by name.
 type Monomial = Vec<(Sym, u32)>;
 
 /// An integer polynomial in the free sizes.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Dim {
-    /// Coefficients by monomial; no coefficient is zero.
+    /// Coefficients by monomial, none of which is empty; no coefficient is zero.
     terms: BTreeMap<Monomial, i64>,
+    /// The constant term. Apart, so that a number takes no memory of its own.
+    number: i64,
 }
 
 impl Dim {
     /// The number `n`.
     pub fn constant(n: i64) -> Dim {
-        let terms = if n == 0 { BTreeMap::new() } else { BTreeMap::from([(vec![], n)]) };
-        Dim { terms }
+        Dim { terms: BTreeMap::new(), number: n }
     }
 
     /// The free size `name`.
     pub fn sym(name: &str) -> Dim {
-        Dim { terms: BTreeMap::from([(vec![(Sym(name.into()), 1)], 1)]) }
+        Dim { terms: BTreeMap::from([(vec![(Sym(name.into()), 1)], 1)]), number: 0 }
     }
 
     /// The number it is, if no free size occurs.
     pub fn as_constant(&self) -> Option<i64> {
-        match self.terms.len() {
-            0 => Some(0),
-            1 => self.terms.get(&vec![] as &Monomial).copied(),
-            _ => None,
-        }
+        self.terms.is_empty().then_some(self.number)
     }
 
     /// Whether it is the number 1.
@@ -47,6 +44,7 @@ impl Dim {
 
     /// The sum; `None` when a coefficient leaves 64 bits.
     pub fn checked_add(&self, other: &Dim) -> Option<Dim> {
+        let number = self.number.checked_add(other.number)?;
         let mut terms = self.terms.clone();
         for (monomial, c) in &other.terms {
             let sum = terms.get(monomial).copied().unwrap_or(0).checked_add(*c)?;
@@ -56,7 +54,7 @@ impl Dim {
                 terms.insert(monomial.clone(), sum);
             }
         }
-        Some(Dim { terms })
+        Some(Dim { terms, number })
     }
 
     /// The difference; `None` on overflow.
@@ -66,7 +64,7 @@ impl Dim {
 
     /// The product; `None` on overflow.
     pub fn checked_mul(&self, other: &Dim) -> Option<Dim> {
-        let mut res = Dim::constant(0);
+        let mut res = self.times(other.number)?.checked_add(&other.without_number().times(self.number)?)?;
         for (m1, c1) in &self.terms {
             for (m2, c2) in &other.terms {
                 let mut powers: BTreeMap<Sym, u32> = m1.iter().cloned().collect();
@@ -74,23 +72,43 @@ impl Dim {
                     let power = powers.entry(s.clone()).or_insert(0);
                     *power = power.checked_add(*p)?;
                 }
-                let term = Dim { terms: BTreeMap::from([(powers.into_iter().collect(), c1.checked_mul(*c2)?)]) };
-                res = res.checked_add(&term)?;
+                let terms = BTreeMap::from([(powers.into_iter().collect(), c1.checked_mul(*c2)?)]);
+                res = res.checked_add(&Dim { terms, number: 0 })?;
             }
         }
         Some(res)
     }
 
+    fn without_number(&self) -> Dim {
+        Dim { terms: self.terms.clone(), number: 0 }
+    }
+
+    /// The product with a number; `None` on overflow.
+    fn times(&self, n: i64) -> Option<Dim> {
+        self.each(|c| c.checked_mul(n))
+    }
+
     /// The exact quotient by a number: `None` unless it divides every coefficient.
     pub fn div_exact(&self, n: i64) -> Option<Dim> {
-        let quotient = |c: &i64| (c.checked_rem(n)? == 0).then(|| c / n);
-        let terms = self.terms.iter().map(|(m, c)| Some((m.clone(), quotient(c)?))).collect::<Option<_>>()?;
-        Some(Dim { terms })
+        self.each(|c| (c.checked_rem(n)? == 0).then(|| c / n))
+    }
+
+    /// `f` of every coefficient.
+    fn each(&self, f: impl Fn(i64) -> Option<i64>) -> Option<Dim> {
+        let number = f(self.number)?;
+        let mut terms = BTreeMap::new();
+        for (monomial, c) in &self.terms {
+            let c = f(*c)?;
+            if c != 0 {
+                terms.insert(monomial.clone(), c);
+            }
+        }
+        Some(Dim { terms, number })
     }
 
     /// Its value where `size` gives the free sizes; `None` for an unknown size or on overflow.
     pub fn eval(&self, size: &dyn Fn(&Sym) -> Option<i64>) -> Option<i64> {
-        let mut sum = 0i64;
+        let mut sum = self.number;
         for (monomial, c) in &self.terms {
             let mut product = *c;
             for (s, power) in monomial {
@@ -116,12 +134,11 @@ impl From<usize> for Dim {
 
 impl fmt::Display for Dim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        if self.terms.is_empty() {
-            return f.write_str("0");
-        }
         // Terms with free sizes first, the constant last: `batch + 1`.
-        for (i, (monomial, c)) in self.terms.iter().rev().enumerate() {
-            match (i, *c < 0) {
+        let number = (self.number != 0 || self.terms.is_empty()).then_some((&[][..], self.number));
+        let terms = self.terms.iter().rev().map(|(monomial, c)| (&monomial[..], *c));
+        for (i, (monomial, c)) in terms.chain(number).enumerate() {
+            match (i, c < 0) {
                 (0, true) => f.write_str("-")?,
                 (0, false) => {}
                 (_, true) => f.write_str(" - ")?,
@@ -161,6 +178,10 @@ mod tests {
         assert_eq!(left.to_string(), "batch^2 - 4");
         assert_eq!(left.eval(&|_| Some(5)), Some(21));
         assert_eq!(b.checked_sub(&b).unwrap().as_constant(), Some(0));
+        assert_eq!(b.checked_mul(&Dim::constant(0)).unwrap(), Dim::constant(0));
+        assert_eq!(left.div_exact(2), None);
+        assert_eq!(left.checked_mul(&Dim::constant(-3)).unwrap().to_string(), "-3*batch^2 + 12");
+        assert_eq!([0, -7].map(|n| Dim::constant(n).to_string()), ["0", "-7"]);
         assert_eq!(b.checked_mul(&Dim::constant(6)).unwrap().div_exact(4), None);
         assert_eq!(Dim::constant(i64::MIN).div_exact(-1), None);
         assert_eq!(Dim::constant(i64::MAX).checked_add(&Dim::constant(1)), None);
