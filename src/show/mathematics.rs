@@ -190,6 +190,7 @@ impl Writer<'_> {
             Attrs::Pad { axis, before, after } => Some(format!("axis {axis} by {before} and {after}")),
             Attrs::Contract(c) => Some(format!("batch = {:?}, over = {:?}", c.batch, c.sum)),
             Attrs::Reshape(_) => node.types.first().map(ToString::to_string),
+            Attrs::Rows(rows) => Some(format!("rows = {}", rows.size)),
             Attrs::Size(_, dim) | Attrs::Iota(dim) => Some(dim.to_string()),
             Attrs::Random { stream, .. } => Some(format!("stream {stream:#010x}")),
             _ => None,

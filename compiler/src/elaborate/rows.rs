@@ -68,7 +68,10 @@ impl<'a> Elab<'a> {
         let handle = self.b.clone();
         let shared = pairs.iter().map(|p| p.0);
         let x = handle.val(t.node).permute(shared.clone().chain([axis]).chain(rest.iter().copied()).collect());
-        let numbers = handle.val(index.node).permute(pairs.iter().map(|p| p.1).chain(own.iter().copied()).collect());
+        let numbers = handle
+            .val(index.node)
+            .cast(DType::I32)
+            .permute(pairs.iter().map(|p| p.1).chain(own.iter().copied()).collect());
         let found = x.gather(numbers, pairs.len());
         // The axes of what is found: shared ones, those of the index, the rest; they go to where `t` has them.
         let places: Vec<usize> = shared.chain(own.iter().map(|_| axis)).chain(rest.iter().copied()).collect();
@@ -101,7 +104,7 @@ impl<'a> Elab<'a> {
         self.here(call.span);
         let handle = self.b.clone();
         let x = last(handle.val(t.node), axis);
-        let found = x.gather(last(handle.val(index.node), axis), t.rank() - 1);
+        let found = x.gather(last(handle.val(index.node).cast(DType::I32), axis), t.rank() - 1);
         Value::Tensor(Tensor { node: from_last(found, axis).value, axes, scalar: false, ..t })
     }
 
@@ -131,7 +134,7 @@ impl<'a> Elab<'a> {
         axes[axis] = Axis::of(size.clone());
         self.here(call.span);
         let handle = self.b.clone();
-        let (x, numbers) = (handle.val(t.node), handle.val(index.node));
+        let (x, numbers) = (handle.val(t.node), handle.val(index.node).cast(DType::I32));
         let sums = if rows {
             let mut perm: Vec<usize> = (0..t.rank()).filter(|&i| i != axis).collect();
             perm.insert(0, axis);

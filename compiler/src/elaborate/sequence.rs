@@ -82,18 +82,21 @@ impl<'a> Elab<'a> {
         if !places.iter().all(|&i| self.is_counted(&t.axes[i], call)) {
             return Value::Invalid;
         }
+        let Some(count) = places.iter().try_fold(Dim::constant(1), |n, &i| n.checked_mul(&t.axes[i].size)) else {
+            let d = Diagnostic::error(codes::TOO_LARGE, call.span, "the number of elements leaves 64 bits");
+            return self.fail(d);
+        };
         self.here(call.span);
         let handle = self.b.clone();
         let kept: Vec<usize> = (0..t.rank()).filter(|i| !places.contains(i)).collect();
         let axes: Vec<Axis> = kept.iter().map(|&i| t.axes[i].clone()).collect();
-        let count: i64 = places.iter().filter_map(|&i| t.axes[i].size.as_constant()).product();
-        let shape =
-            |sizes: Vec<i64>| axes.iter().map(|a| a.size.clone()).chain(sizes.into_iter().map(Dim::constant)).collect();
-        let flat = handle.val(t.node).permute(kept.iter().copied().chain(places).collect()).reshape(shape(vec![count]));
-        let node = match usize::try_from(count) {
+        let shape = |more: &[Dim]| axes.iter().map(|a| a.size.clone()).chain(more.iter().cloned()).collect();
+        let order = kept.iter().copied().chain(places).collect();
+        let flat = handle.val(t.node).permute(order).reshape(shape(std::slice::from_ref(&count)));
+        let node = match count.as_constant().and_then(|n| usize::try_from(n).ok()) {
             // The product of nothing.
-            Ok(0) | Err(_) => flat.sum(&[kept.len()]).splat(1.0),
-            Ok(n) => products(flat, kept.len()).slice(kept.len(), n - 1, Dim::constant(1)).reshape(shape(vec![])),
+            Some(0) | None => flat.sum(&[kept.len()]).splat(1.0),
+            Some(n) => products(flat, kept.len()).slice(kept.len(), n - 1, Dim::constant(1)).reshape(shape(&[])),
         };
         Value::Tensor(Tensor { node: node.value, axes, ..t })
     }

@@ -170,8 +170,9 @@ impl<'a> Elab<'a> {
         let others: Vec<usize> = (0..rank).filter(|i| !windows.contains(i) && !w.taps.contains(i)).collect();
         let order: Vec<usize> = windows.iter().chain(&others).chain(&w.taps).copied().collect();
         let sizes = x.ty().shape;
-        let joined = |axes: &[usize]| axes.iter().filter_map(|&i| sizes[i].as_constant()).product::<i64>();
-        let taps = Dim::constant(joined(&w.taps));
+        let Some(taps) = w.taps.iter().try_fold(Dim::constant(1), |n, &i| n.checked_mul(&sizes[i])) else {
+            return self.fail(Diagnostic::error(codes::TOO_LARGE, call.span, "the number of taps leaves 64 bits"));
+        };
         let shape = windows.iter().chain(&others).map(|&i| sizes[i].clone()).chain([taps.clone()]).collect();
         let x = x.permute(order).reshape(shape);
         let tap = handle.add(&ARGMAX, Attrs::Axis(windows.len() + others.len()), &[x]);
