@@ -73,9 +73,15 @@ pub fn optimise(
 ) -> Graph {
     let mut graph = graph.clone();
     let passes: Vec<&Pass> = PIPELINE.iter().filter(|pass| !options.disabled.contains(&pass.name)).collect();
-    // Passes in a row that changed nothing.
-    let mut idle = 0;
-    for pass in passes.iter().cycle().take(MOST_ROUNDS * passes.len()) {
+    // Passes in a row that changed nothing, and the graph before the round: one pass may undo what another does.
+    let (mut idle, mut before) = (0, graph.clone());
+    for (i, pass) in passes.iter().cycle().take(MOST_ROUNDS * passes.len()).enumerate() {
+        if i > 0 && i % passes.len() == 0 {
+            if before.same(&graph) {
+                break;
+            }
+            before.clone_from(&graph);
+        }
         let start = Instant::now();
         let after = (pass.run)(&graph);
         on_pass(pass.name, &after, start.elapsed());

@@ -78,12 +78,15 @@ impl<'a> Elab<'a> {
             }
             _ => sum_a.into_iter().zip(sum_b).collect(),
         };
+        // Axes that a `..` of this text stands for, not of one inside a call that made the values.
+        let members: Vec<u32> =
+            self.frame().rests.values().flat_map(|(axes, _)| axes.iter().filter_map(|axis| axis.member)).collect();
         let mut batch: Vec<(usize, usize)> = vec![];
         for (i, axis) in x.axes.iter().enumerate().filter(|(i, _)| !sum.iter().any(|p| p.0 == *i)) {
             let left = |j: &usize| !sum.iter().chain(&batch).any(|p| p.1 == *j);
             let named = |other: &Axis| axis.name.is_some() && other.name == axis.name;
             // An axis of the same `..` is the same one, whether it has a name or not.
-            let same = |other: &Axis| axis.member.is_some() && other.member == axis.member;
+            let same = |other: &Axis| axis.member.is_some_and(|m| members.contains(&m)) && other.member == axis.member;
             let named = y.axes.iter().position(named).or_else(|| y.axes.iter().position(same));
             batch.extend(named.filter(left).map(|j| (i, j)));
         }

@@ -141,11 +141,10 @@ pub static SLICE: OpDef = OpDef {
     infer: |args, attrs| {
         let Attrs::Slice { axis, start, len } = attrs else { return Err(wrong_attrs()) };
         let Some(size) = args[0].shape.get(*axis) else { return Err(InferError::new("no such axis")) };
-        // Of a free size only what lies before its end for every value can be known: the whole of it.
-        let fits = match (size.as_constant(), len.as_constant()) {
-            (Some(n), Some(l)) => l >= 0 && *start as i64 + l <= n,
-            _ => Dim::from(*start).checked_add(len).as_ref() == Some(size),
-        };
+        // Of a free size a part can be had for every value if a number of places is left out. Sizes so small that less than
+        // nothing is left are refused when they are put in.
+        let left_out = Dim::from(*start).checked_add(len).and_then(|end| size.checked_sub(&end)?.as_constant());
+        let fits = left_out.is_some_and(|n| n >= 0) && len.as_constant().is_none_or(|l| l >= 0);
         if !fits {
             return Err(InferError::axes(format!("{start}..{start} + {len} leaves {size}"), (0, *axis), (0, *axis)));
         }

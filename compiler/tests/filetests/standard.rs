@@ -38,6 +38,11 @@ layer Shift(start: initializer)(x: [.., n]) -> [.., n] {{
 
 layer _Looked(table: layer)(x: [.., n]) -> [.., n] {{ x + table(argmax(x)) }}
 
+layer _Met(f: layer)(x: [batch, n]) -> [batch, n] {{
+    y = x |> rearrange [b, n] -> [b, n, 1]
+    f(y, y) |> rearrange [b, n, 1] -> [b, n]
+}}
+
 model Net(x: [batch, n]) -> [batch, 3] {{ x |> Dense(3) |> Shift(zeros()) |> {stage} }}
 
 train on Rows {{
@@ -70,6 +75,17 @@ fn use_of(def: &Def) -> Use {
     let plain = Use::plain();
     let call = |arguments: &str| format!("{name}({arguments})");
     match (def.kind, name) {
+        (DefKind::Layer, "SelfAttention") => Use { stage: over_time(&call("1")), ..plain },
+        (DefKind::Layer, "CrossAttention") => Use { stage: format!("_Met({})", call("1")), ..plain },
+        (DefKind::Layer, "Positions") => Use { stage: over_time(&call("3")), ..plain },
+        (DefKind::Fn, "attention") => {
+            let places = "z |> rearrange [b, c] -> [b, c, 1]";
+            Use { output: call(&format!("{places}, {places}, {places}")), ..plain }
+        }
+        (DefKind::Fn, "mask_future") => Use { output: call("z |> rearrange [b, c] -> [b, c, 1]"), ..plain },
+        (DefKind::Fn, "split_heads") => Use { output: call("z |> rearrange [b, c] -> [b, c, 1], 1"), ..plain },
+        (DefKind::Fn, "join_heads") => Use { output: call("z |> rearrange [b, c] -> [b, 1, c, 1]"), ..plain },
+        (DefKind::Fn, "rotary") => Use { output: call("concat([z, z])"), ..plain },
         (DefKind::Layer, "Embedding") => Use { stage: format!("_Looked({})", call("3")), ..plain },
         (DefKind::Layer, "Dense") => Use { stage: call("3"), ..plain },
         (DefKind::Layer, "RNN" | "LSTM" | "GRU") => Use { stage: over_time(&call("1")), ..plain },
