@@ -87,7 +87,7 @@ fn a_missing_data_set_says_where_and_how_to_get_it() {
 
 #[test]
 fn the_models_are_sound() {
-    for model in ["models/digits.nn", "models/linear.nn"] {
+    for model in ["models/digits.nn", "models/linear.nn", "models/autoencoder.nn", "models/vae.nn"] {
         let output = nnc(&["check", model]);
         assert_eq!((code(&output), text(&output.stderr)), (0, String::new()), "{model}");
         assert!(text(&output.stdout).contains("parameters"), "{}", text(&output.stdout));

@@ -125,7 +125,7 @@ fn two_halves_of_a_batch_make_the_step_of_the_whole() {
 fn a_part_begins_as_another_run_has_left_it_and_stays_so() {
     let folder = tempfile::tempdir().unwrap();
     let [first, second, third] = ["first", "second", "third"].map(|name| path(folder.path(), name));
-    run(&["models/autoencoder.nn", "--epochs", "1", "--out", &first]);
+    run(&["models/pretrain.nn", "--epochs", "1", "--out", &first]);
     let start = format!("start={first}/best.safetensors");
     run(&["models/finetune.nn", "--epochs", "1", "--out", &second, "--set", &start]);
     let (before, after) = (left(&first, "best.safetensors"), left(&second, "best.safetensors"));

@@ -95,6 +95,10 @@ fn use_of(def: &Def) -> Use {
         }
         (DefKind::Layer, "Stacked") => Use { stage: call("2, Dense(3)"), ..plain },
         (DefKind::Layer, "GroupNorm") => Use { stage: call("3"), ..plain },
+        (DefKind::Layer, "BasicBlock" | "SqueezeExcite") => {
+            let stage = format!("rearrange [b, c] -> [b, 1, 1, c] |> {} |> flatten", call("3"));
+            Use { stage, ..plain }
+        }
         (DefKind::Layer, "Conv" | "ConvTranspose") => {
             let stage = format!("rearrange [b, c] -> [b, 1, c] |> {} |> flatten", call("3, [1]"));
             Use { stage, ..plain }
