@@ -72,23 +72,15 @@ pub fn optimise(
     on_pass: &mut dyn FnMut(&'static str, &Graph, Duration),
 ) -> Graph {
     let mut graph = graph.clone();
-    let passes: Vec<&Pass> = PIPELINE.iter().filter(|pass| !options.disabled.contains(&pass.name)).collect();
-    // Passes in a row that changed nothing, and the graph before the round: one pass may undo what another does.
-    let (mut idle, mut before) = (0, graph.clone());
-    for (i, pass) in passes.iter().cycle().take(MOST_ROUNDS * passes.len()).enumerate() {
-        if i > 0 && i % passes.len() == 0 {
-            if before.same(&graph) {
-                break;
-            }
-            before.clone_from(&graph);
+    for _ in 0..MOST_ROUNDS {
+        let before = graph.clone();
+        for pass in PIPELINE.iter().filter(|pass| !options.disabled.contains(&pass.name)) {
+            let start = Instant::now();
+            graph = (pass.run)(&graph);
+            on_pass(pass.name, &graph, start.elapsed());
+            debug_assert_eq!(crate::ir::verify::verify(&graph), Ok(()), "after `{}`", pass.name);
         }
-        let start = Instant::now();
-        let after = (pass.run)(&graph);
-        on_pass(pass.name, &after, start.elapsed());
-        debug_assert_eq!(crate::ir::verify::verify(&after), Ok(()), "after `{}`", pass.name);
-        idle = if after.same(&graph) { idle + 1 } else { 0 };
-        graph = after;
-        if idle == passes.len() {
+        if before.same(&graph) {
             break;
         }
     }

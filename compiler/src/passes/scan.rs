@@ -13,7 +13,10 @@ use std::collections::{HashMap, HashSet};
 
 /// The graph with every loop improved. Keeps every bit: a turn computes the same values, fewer of them or once.
 pub fn scan(graph: &Graph) -> Graph {
-    let loops: Vec<(NodeId, &Node)> = graph.nodes().filter(|(_, n)| matches!(n.attrs, Attrs::Scan(_))).collect();
+    // A loop that nothing needs may lack operands that nothing needs either: no other may be joined with it.
+    let live = graph.live();
+    let needed = |(id, n): &(NodeId, &Node)| live[id.0 as usize] && matches!(n.attrs, Attrs::Scan(_));
+    let loops: Vec<(NodeId, &Node)> = graph.nodes().filter(needed).collect();
     if loops.is_empty() {
         return graph.clone();
     }
@@ -36,6 +39,9 @@ pub fn scan(graph: &Graph) -> Graph {
     rebuild(graph, |visit| {
         if !matches!(visit.node.attrs, Attrs::Scan(_)) {
             return Fate::Keep;
+        }
+        if !live[visit.id.0 as usize] {
+            return Fate::Drop;
         }
         let ports = || (0..visit.node.types.len() as u16).map(|port| Value { node: visit.id, port });
         if merged.contains(&visit.id) {
