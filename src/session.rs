@@ -1,6 +1,6 @@
 //! What `run`, `eval` and `predict` share: rows, states, steps.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 use std::thread::Scope;
 
@@ -201,6 +201,12 @@ pub(crate) fn both_steps<'s>(
     }
     queue.start(scope, program, engine, *console);
     Ok((kinds, evaluating))
+}
+
+/// The vocabularies of the program's columns of text, as files of weights keep them.
+pub(crate) fn vocabularies(program: &Program) -> BTreeMap<String, String> {
+    let text = |input: &program::Input| Some((input.wanted().name(), input.encoding.as_ref()?.vocabulary.digest()));
+    program.inputs.iter().filter_map(text).collect()
 }
 
 /// The padded axes of the program.

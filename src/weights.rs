@@ -7,11 +7,14 @@ use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role as Origin};
 use nnc_runtime::buffer::Buffer;
 use nnc_runtime::checkpoint::{self, Checkpoint, Mismatch, fit};
-use nnc_runtime::train::{BEST, Key, Order, Plan, Progress, Refusal, Role, StateSpec, restore, weights_of};
+use nnc_runtime::train::{
+    BEST, Key, Order, Plan, Progress, Refusal, Role, StateSpec, restore, vocabulary_entry, weights_of,
+};
 
 use crate::console::{Console, Failed};
 use crate::load::Loaded;
 use crate::report::Plain;
+use crate::session;
 
 /// Mismatches listed at most.
 const MOST: usize = 12;
@@ -30,6 +33,15 @@ pub(crate) fn restore_into(
     states: &mut [Buffer],
     console: &Console,
 ) -> Result<Option<(Progress, Key)>, Failed> {
+    for (column, digest) in session::vocabularies(&loaded.program) {
+        if file.metadata.get(&vocabulary_entry(&column)).is_some_and(|known| *known != digest) {
+            let headline = format!("{}: these weights belong to another vocabulary of `{column}`", path.display());
+            let plain = Plain::new(codes::WEIGHTS, headline).note("class numbers would stand for other tokens");
+            return Err(plain
+                .help("the vocabulary is that of the training text: give the data that they were trained on")
+                .into());
+        }
+    }
     let restored = restore(file, specs, states).map_err(|refusal| refuse(loaded, path, &refusal, console))?;
     if !restored.ignored.is_empty() {
         let (shown, path) = (list(&restored.ignored), path.display());

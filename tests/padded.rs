@@ -97,6 +97,19 @@ fn what_is_filled_up_changes_nothing_and_all_engines_agree() {
 }
 
 #[test]
+fn weights_of_another_vocabulary_are_refused() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    files(folder.path());
+    succeeds(folder.path(), &["run", "net.nn", "--epochs", "1", "--out", "run"]);
+    // As many words, one of them another.
+    fs::write(folder.path().join("lines.csv"), table().replace("green", "grain")).expect("the folder can be written");
+    let output = nnc(folder.path(), &["eval", "net.nn", "--weights", "run/last.safetensors"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(1), "{error}");
+    assert!(error.contains("another vocabulary of `words(text, cut = 8"), "{error}");
+}
+
+#[test]
 fn a_row_that_has_no_bucket_is_named() {
     let folder = tempfile::tempdir().expect("a folder for the test");
     files(folder.path());

@@ -64,6 +64,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
         order,
         seed,
         cadences: Cadences::default(),
+        vocabularies: session::vocabularies(&loaded.program),
         figures,
         keep: None,
         stop: None,

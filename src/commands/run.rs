@@ -125,6 +125,7 @@ fn plan(arguments: &Arguments, loaded: &Loaded, file: Option<&Checkpoint>) -> Re
         order: arguments.order().unwrap_or(order),
         seed: arguments.seed.unwrap_or(seed),
         cadences: train.cadences.clone(),
+        vocabularies: session::vocabularies(&loaded.program),
         figures: session::figure_specs(train),
         keep: train.keep.as_ref().map(session::watch),
         stop: train.stop.as_ref().map(|(epochs, watch)| (*epochs as u64, session::watch(watch))),

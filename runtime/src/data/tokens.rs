@@ -149,6 +149,11 @@ impl Vocabulary {
         self.tokens.len()
     }
 
+    /// What tells it from others in a file of weights: its size and a checksum of its tokens in order.
+    pub fn digest(&self) -> String {
+        format!("{} {:08x}", self.size(), crc32fast::hash(self.to_string().as_bytes()))
+    }
+
     /// The token of a class number; nothing for padding and marks.
     pub fn token(&self, number: usize) -> Option<&str> {
         self.tokens.get(number).map(String::as_str)
@@ -187,6 +192,8 @@ mod tests {
         assert_eq!(vocabulary.size(), 8);
         assert_eq!(numbers(&tokens, &vocabulary, "ab\u{e9}\nz"), [5, 6, 7, 4, UNKNOWN]);
         assert_eq!((vocabulary.token(4), vocabulary.token(8)), (Some("\n"), None));
+        let other = Vocabulary::of(&tokens, ["b\u{e9}c", "cc\n"].into_iter());
+        assert!(vocabulary.digest().starts_with("8 ") && vocabulary.digest() != other.digest());
     }
 
     #[test]

@@ -1,6 +1,6 @@
 //! What a run is told: the states of the program, the figures it reports, and the rules of the `train` block.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::num::NonZeroUsize;
 
@@ -155,6 +155,8 @@ pub struct Plan {
     pub seed: u64,
     /// What is not done in every step.
     pub cadences: Cadences,
+    /// Which vocabulary each column of text was read by: its digest by the column's name. Files of weights keep them.
+    pub vocabularies: BTreeMap<String, String>,
     /// What is reported.
     pub figures: Vec<FigureSpec>,
     /// When the weights are kept: the figure and its direction.
@@ -196,6 +198,7 @@ mod tests {
             order: Order::Shuffled,
             seed: 0,
             cadences: Cadences::default(),
+            vocabularies: BTreeMap::new(),
             figures: vec![],
             keep: None,
             stop: None,

@@ -82,8 +82,6 @@ impl Progress {
             ("step", self.step.to_string()),
             ("epoch", self.epoch.to_string()),
             ("cursor", self.cursor.to_string()),
-            ("seed", plan.seed.to_string()),
-            ("order", plan.order.name().to_owned()),
             ("batch", plan.batch.to_string()),
             ("rows", rows.to_string()),
             ("seen", self.seen.to_string()),
@@ -101,7 +99,7 @@ impl Progress {
         if let Some(best) = self.stop_best {
             entries.push(("stop_best", format!("{best:?}")));
         }
-        entries.into_iter().map(|(key, value)| (key.to_owned(), value)).collect()
+        entries.into_iter().map(|(key, value)| (key.to_owned(), value)).chain(split_metadata(plan)).collect()
     }
 
     /// Reads the metadata of a checkpoint; `None` when it holds weights alone. The error names the entry at fault.
@@ -143,11 +141,19 @@ impl Progress {
     }
 }
 
-/// The metadata of weights alone: what the split of the rows follows from.
+/// The metadata of weights alone: what the split of the rows and the meaning of class numbers follow from.
 pub(crate) fn split_metadata(plan: &Plan) -> BTreeMap<String, String> {
+    let vocabularies = plan.vocabularies.iter().map(|(name, digest)| (vocabulary_entry(name), digest.clone()));
     [("seed", plan.seed.to_string()), ("order", plan.order.name().to_owned())]
         .map(|(key, value)| (key.to_owned(), value))
-        .into()
+        .into_iter()
+        .chain(vocabularies)
+        .collect()
+}
+
+/// The entry that tells by which vocabulary a column of text was read.
+pub fn vocabulary_entry(column: &str) -> String {
+    format!("vocabulary of {column}")
 }
 
 /// The seed and the order of rows of the run that wrote a file, so that the same rows are held out again; `None` for files
@@ -202,6 +208,7 @@ mod tests {
             order: Order::Sequential,
             seed: u64::MAX,
             cadences: Cadences::default(),
+            vocabularies: BTreeMap::new(),
             figures: vec![],
             keep: None,
             stop: None,

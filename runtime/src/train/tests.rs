@@ -1,5 +1,6 @@
 //! The loop driven by a step of a few lines: a model of one weight that follows the mean of its rows.
 
+use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::Path;
@@ -101,6 +102,7 @@ fn plan() -> Plan {
         steps: None,
         order: Order::Shuffled,
         seed: 9,
+        vocabularies: BTreeMap::new(),
         figures: vec![figure("loss", true, Gather::MeanByRows, true), figure("counted", false, Gather::Last, false)],
         keep: Some(Watch { part: Part::Valid, figure: "loss".into(), higher: false }),
         stop: None,
