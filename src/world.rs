@@ -39,7 +39,7 @@ impl Disk {
     /// The files of a source that the program `from` names.
     pub(crate) fn request(&self, from: &str, spec: &SourceSpec) -> Request {
         let path = self.path(from, &spec.path);
-        Request { format: spec.format, path, hint: Some(hint(spec.format).to_owned()) }
+        Request { format: spec.format.clone(), path, hint: Some(hint(&spec.format).to_owned()) }
     }
 
     /// The path that the program `from` names.
@@ -89,7 +89,7 @@ pub(crate) fn beside(from: &str, path: &str) -> PathBuf {
 }
 
 /// How to get data of this format, for the message that there is none.
-fn hint(format: Format) -> &'static str {
+fn hint(format: &Format) -> &'static str {
     match format {
         Format::Idx => {
             "the folder holds four files, each plain or with .gz at its end: train-images-idx3-ubyte, \
@@ -104,6 +104,11 @@ fn hint(format: Format) -> &'static str {
         Format::Images(_) => {
             "name a folder with a folder for each class, which holds its PNG and JPEG files, or with `train` and `test` \
              that hold such folders; paths in a program are relative to it"
+        }
+        Format::Wav(_) => {
+            "name a folder with a folder for each class, which holds its WAV files, or with `train` and `test` that hold such \
+             folders; where names of files tell the class, all may lie in one, and `names = \"{digit}_{speaker}_{_}\"` reads \
+             them; paths in a program are relative to it"
         }
         Format::Npy => {
             "name a folder of .npy files, each a column with a row for each example, or one such file; paths in a program \

@@ -2,11 +2,12 @@
 
 use super::Elab;
 use super::data::Known;
+use super::value::Value;
 use nnc_grammar::ast::{Arg, Name};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
-use nnc_runtime::data::{Format, ImageForm, Windows};
+use nnc_runtime::data::{Format, ImageForm, Pattern, WavForm, Windows};
 
 /// The largest side of an image.
 const LARGEST: usize = 1 << 15;
@@ -63,6 +64,15 @@ impl<'a> Elab<'a> {
                 };
                 Some(Format::Images(ImageForm { channels: Some(channels), ..form }))
             }
+            (Format::Wav(form), "samples") => {
+                let value = self.expr(&arg.value);
+                let samples = self.count(&value, at, "the number of samples", 1)?;
+                Some(Format::Wav(WavForm { samples: u32::try_from(samples).ok(), ..form }))
+            }
+            (Format::Images(form), "names") => {
+                Some(Format::Images(ImageForm { names: Some(self.pattern(arg)?), ..form }))
+            }
+            (Format::Wav(form), "names") => Some(Format::Wav(WavForm { names: Some(self.pattern(arg)?), ..form })),
             (Format::Text(windows), "window") => {
                 let value = self.expr(&arg.value);
                 let length = self.count(&value, at, "a number of characters", 1)?;
@@ -73,9 +83,10 @@ impl<'a> Elab<'a> {
                 let stride = Some(self.count(&value, at, "a number of characters", 1)?);
                 Some(Format::Text(Windows { stride, ..windows }))
             }
-            (_, _) => {
+            (format, _) => {
                 let known: &[&str] = match format {
-                    Format::Images(_) => &["size", "channels"],
+                    Format::Images(_) => &["size", "channels", "names"],
+                    Format::Wav(_) => &["samples", "names"],
                     Format::Text(_) => &["window", "stride"],
                     Format::Idx | Format::Csv | Format::Npy | Format::Lines => &[],
                 };
@@ -89,6 +100,25 @@ impl<'a> Elab<'a> {
                     [] => d,
                     _ => d.note(format!("beside its path it takes: {}", known.join(", "))),
                 });
+                None
+            }
+        }
+    }
+
+    /// What names of files say.
+    fn pattern(&mut self, arg: &'a Arg) -> Option<Pattern> {
+        let at = arg.value.span;
+        match self.expr(&arg.value) {
+            Value::Text(text) => match Pattern::parse(&text) {
+                Ok(pattern) => Some(pattern),
+                Err(what) => {
+                    let d = Diagnostic::error(codes::OUT_OF_RANGE, at, what);
+                    self.report(d.help("write `\"{digit}_{speaker}_{_}\"`: a column for each name in braces"));
+                    None
+                }
+            },
+            other => {
+                self.wrong_kind(&other, at, "a pattern in quotes");
                 None
             }
         }

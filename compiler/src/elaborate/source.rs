@@ -12,9 +12,9 @@ use nnc_runtime::data::{DataError, Format, Schema};
 impl<'a> Elab<'a> {
     /// `idx("path")`, `images("path", size = [32, 32])`
     pub(super) fn source_spec(&mut self, e: &'a Expr) -> Option<SourceSpec> {
-        let readers = Format::ALL.map(Format::name);
-        let help = "write `idx(\"folder\")`, `images(\"folder\")`, `csv(\"file.csv\")`, `npy(\"folder\")`, `lines(\"file.txt\")` or \
-                    `text(\"file.txt\", window = 65)`";
+        let readers = Format::ALL.map(|format| format.name());
+        let help = "write `idx(\"folder\")`, `images(\"folder\")`, `wav(\"folder\")`, `csv(\"file.csv\")`, `npy(\"folder\")`, \
+                    `lines(\"file.txt\")` or `text(\"file.txt\", window = 65)`";
         let (callee, args) = match &e.kind {
             ExprKind::Call { callee, args } => (callee, args),
             _ => {

@@ -34,7 +34,7 @@ impl World for Tables {
         let images =
             |side: usize| vec![column("images", Ok(DType::U8), &[side, side]), column("labels", Ok(DType::U8), &[])];
         let schema = |columns, train_rows, test_rows| Schema { columns, train_rows, test_rows, classes: vec![] };
-        match (spec.format, spec.path.as_str()) {
+        match (&spec.format, spec.path.as_str()) {
             (Format::Idx, "images") => Ok(schema(images(28), 60_000, Some(10_000))),
             (Format::Idx, "digits") => Ok(schema(images(8), 100, Some(20))),
             (Format::Images(form), "pets") => {
@@ -44,7 +44,7 @@ impl World for Tables {
                     column("images", Ok(DType::U8), &[height, width, channels]),
                     column("labels", Ok(DType::I32), &[]),
                 ];
-                let classes = ["cat", "dog"].map(str::to_owned).into();
+                let classes = vec![("labels".to_owned(), ["cat", "dog"].map(str::to_owned).into())];
                 Ok(Schema { columns, train_rows: 60, test_rows: Some(20), classes })
             }
             (Format::Csv, "table") => {

@@ -46,9 +46,19 @@ impl Part {
         if self.labels.is_empty() {
             return Err(unlabelled(&self.folder));
         }
-        let bytes: Vec<u8> = self.labels.iter().flat_map(|label| label.to_le_bytes()).collect();
-        let whole = DataError::new(&self.folder, "class numbers are not whole rows");
-        Column::new(LABELS, self.folder.clone(), DType::I32, Vec::new(), Bytes::from(bytes)).ok_or(whole)
+        self.numbers(LABELS, &self.labels)
+    }
+
+    /// One number a file as a column.
+    pub(super) fn numbers(&self, name: &str, numbers: &[i32]) -> Result<Column, DataError> {
+        let bytes: Vec<u8> = numbers.iter().flat_map(|number| number.to_le_bytes()).collect();
+        let whole = DataError::new(&self.folder, "numbers are not whole rows");
+        Column::new(name, self.folder.clone(), DType::I32, Vec::new(), Bytes::from(bytes)).ok_or(whole)
+    }
+
+    /// Where its files or the folders of its classes lie.
+    pub(super) fn folder(&self) -> &Path {
+        &self.folder
     }
 }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::tokens::{Tokens, Unit};
-use super::{Format, ImageForm, Request, Schema, Wanted, idx};
+use super::{Format, ImageForm, Request, Schema, Wanted, WavForm, idx};
 
 /// A small generator (Marsaglia's xorshift) so that failures repeat.
 struct Random(u64);
@@ -194,6 +194,23 @@ fn mutated_images_are_read_or_refused() {
     codecs::png::PngEncoder::new(&mut png).write_image(&pixels, 20, 12, ExtendedColorType::Rgb8).unwrap();
     codecs::jpeg::JpegEncoder::new(&mut jpeg).write_image(&pixels, 20, 12, ExtendedColorType::Rgb8).unwrap();
     for good in [png, jpeg] {
-        read_mutants(Format::Images(ImageForm { size: Some([8, 8]), channels: None }), "x.png", &good, 1500);
+        read_mutants(Format::Images(ImageForm { size: Some([8, 8]), ..ImageForm::AS_IT_IS }), "x.png", &good, 1500);
+    }
+}
+
+#[test]
+fn mutated_recordings_are_read_or_refused() {
+    for (bits_per_sample, sample_format) in [(16, ::hound::SampleFormat::Int), (32, ::hound::SampleFormat::Float)] {
+        let mut good = std::io::Cursor::new(vec![]);
+        let spec = ::hound::WavSpec { channels: 2, sample_rate: 8000, bits_per_sample, sample_format };
+        let mut writer = ::hound::WavWriter::new(&mut good, spec).unwrap();
+        (0..20i16).for_each(|sample| match sample_format {
+            ::hound::SampleFormat::Int => writer.write_sample(sample).unwrap(),
+            ::hound::SampleFormat::Float => writer.write_sample(f32::from(sample)).unwrap(),
+        });
+        writer.finalize().unwrap();
+        for samples in [None, Some(8)] {
+            read_mutants(Format::Wav(WavForm { samples, names: None }), "x.wav", good.get_ref(), 2000);
+        }
     }
 }

@@ -15,10 +15,13 @@ mod file;
 pub mod idx;
 mod idx_folder;
 mod images;
+mod media;
+mod names;
 mod npy;
 pub mod split;
 mod texts;
 pub mod tokens;
+mod wav;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -27,13 +30,15 @@ pub use self::bytes::Bytes;
 pub use self::column::{Column, MAX_COLUMN_BYTES, Table};
 pub use self::error::{DataError, Place};
 pub use self::images::ImageForm;
+pub use self::names::Pattern;
 use self::texts::Texts;
 pub use self::texts::Windows;
 use self::tokens::{Tokens, Vocabulary};
+pub use self::wav::WavForm;
 use crate::dtype::DType;
 
 /// The kinds of source, by the names that a data block gives them.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Format {
     /// `idx("folder")`: image and label files as MNIST has them.
     Idx,
@@ -43,6 +48,8 @@ pub enum Format {
     Images(ImageForm),
     /// `npy("folder")`: NumPy arrays, a column each.
     Npy,
+    /// `wav("folder")`: recordings in folders of classes.
+    Wav(WavForm),
     /// `lines("file.txt")`: a text a line.
     Lines,
     /// `text("file.txt", window = 65)`: one text, cut into windows.
@@ -51,22 +58,24 @@ pub enum Format {
 
 impl Format {
     /// Every format, in the order of declaration, as a path alone asks for it.
-    pub const ALL: [Format; 6] = [
+    pub const ALL: [Format; 7] = [
         Format::Idx,
         Format::Csv,
         Format::Images(ImageForm::AS_IT_IS),
         Format::Npy,
+        Format::Wav(WavForm::AS_IT_IS),
         Format::Lines,
         Format::Text(Windows::UNTOLD),
     ];
 
     /// The name in a data block.
-    pub const fn name(self) -> &'static str {
+    pub const fn name(&self) -> &'static str {
         match self {
             Format::Idx => "idx",
             Format::Csv => "csv",
             Format::Images(_) => "images",
             Format::Npy => "npy",
+            Format::Wav(_) => "wav",
             Format::Lines => "lines",
             Format::Text(_) => "text",
         }
@@ -162,14 +171,14 @@ pub struct Schema {
     pub train_rows: usize,
     /// Rows of the source's own test part, if it has one.
     pub test_rows: Option<usize>,
-    /// The names of the classes that the column `labels` numbers, in order; empty where the source has no names for them.
-    pub classes: Vec<String>,
+    /// The columns that number classes with names, and these in order.
+    pub classes: Vec<(String, Vec<String>)>,
 }
 
 impl Schema {
     /// The names of the classes that a column numbers, where the source has names for them.
     pub fn classes_of(&self, column: &str) -> Option<&[String]> {
-        (column == class_folders::LABELS && !self.classes.is_empty()).then_some(&self.classes)
+        self.classes.iter().find(|(name, _)| name == column).map(|(_, names)| names.as_slice())
     }
 }
 
@@ -183,16 +192,17 @@ pub struct Source {
 }
 
 impl Request {
-    /// Columns, shapes and counts. For IDX and NumPy only headers are read (and the first bytes inflated); of images the
-    /// first is decoded and the others are counted; files of text are read whole.
+    /// Columns, shapes and counts. For IDX and NumPy only headers are read (and the first bytes inflated); of images and
+    /// recordings the first is decoded and the others are counted; files of text are read whole.
     pub fn schema(&self) -> Result<Schema, DataError> {
-        self.with_hint(|path| match self.format {
+        self.with_hint(|path| match &self.format {
             Format::Idx => idx_folder::schema(path),
             Format::Csv => csv::schema(path),
             Format::Images(form) => images::schema(path, form),
             Format::Npy => npy::schema(path),
+            Format::Wav(form) => wav::schema(path, form),
             Format::Lines => texts::schema(path, None),
-            Format::Text(windows) => texts::schema(path, Some(windows)),
+            Format::Text(windows) => texts::schema(path, Some(*windows)),
         })
     }
 
@@ -212,12 +222,13 @@ impl Request {
         let plain: Vec<&str> =
             wanted.iter().filter(|w| w.encoding.is_none()).map(|wanted| wanted.column.as_str()).collect();
         self.with_hint(|path| {
-            let read = match self.format {
+            let read = match &self.format {
                 _ if plain.is_empty() => Source { train: Table::new(vec![])?, test: None },
                 Format::Idx => idx_folder::load(path, &plain)?,
                 Format::Csv => csv::load(path, &plain)?,
                 Format::Images(form) => images::load(path, form, &plain)?,
                 Format::Npy => npy::load(path, &plain)?,
+                Format::Wav(form) => wav::load(path, form, &plain)?,
                 Format::Lines | Format::Text(_) => return Err(texts::no_numbers(path, plain[0])),
             };
             if plain.len() == wanted.len() {
@@ -238,11 +249,11 @@ impl Request {
 
     /// A column of text.
     fn texts(&self, path: &Path, column: &str) -> Result<Texts, DataError> {
-        match self.format {
+        match &self.format {
             Format::Csv => csv::texts(path, column),
             Format::Lines => texts::column(path, None, column),
-            Format::Text(windows) => texts::column(path, Some(windows), column),
-            Format::Idx | Format::Images(_) | Format::Npy => {
+            Format::Text(windows) => texts::column(path, Some(*windows), column),
+            Format::Idx | Format::Images(_) | Format::Npy | Format::Wav(_) => {
                 Err(DataError::new(path, format!("column `{}` is no text", column.escape_debug())))
             }
         }

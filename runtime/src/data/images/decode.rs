@@ -14,21 +14,13 @@ use ::image::{DynamicImage, ImageDecoder, ImageResult};
 use super::ImageForm;
 use crate::data::error::{DataError, Place};
 use crate::data::file::{open, recognise, system_error};
+use crate::data::media::Row;
 
 /// The most bytes that one image may take, as a file or decoded: 1 GiB.
 const MAX_IMAGE_BYTES: u64 = 1 << 30;
 
-/// A decoded image.
-#[derive(Debug)]
-pub(super) struct Picture {
-    /// Height, width and channels, each at least 1.
-    pub(super) shape: [usize; 3],
-    /// As many bytes, row major.
-    pub(super) pixels: Vec<u8>,
-}
-
-/// Decodes a file and makes of it what `form` says.
-pub(super) fn picture(path: &Path, form: ImageForm) -> Result<Picture, DataError> {
+/// Decodes a file and makes of it what `form` says: height, width and channels.
+pub(super) fn picture(path: &Path, form: &ImageForm) -> Result<Row, DataError> {
     let contents = read(path)?;
     let image = match contents.as_slice() {
         [0x89, b'P', b'N', b'G', ..] => decoded(path, PngDecoder::new(Cursor::new(&contents))),
@@ -61,7 +53,7 @@ pub(super) fn picture(path: &Path, form: ImageForm) -> Result<Picture, DataError
     if pixels.len() != shape.iter().product::<usize>() || pixels.is_empty() {
         return Err(DataError::new(path, "the image holds no pixels"));
     }
-    Ok(Picture { shape, pixels })
+    Ok(Row { shape: shape.to_vec(), rate: 0, bytes: pixels })
 }
 
 fn read(path: &Path) -> Result<Vec<u8>, DataError> {

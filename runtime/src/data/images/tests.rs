@@ -33,7 +33,7 @@ fn folder(files: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
 }
 
 fn form(size: Option<[u32; 2]>, channels: Option<u8>) -> ImageForm {
-    ImageForm { size, channels }
+    ImageForm { size, channels, names: None }
 }
 
 #[test]
@@ -50,11 +50,11 @@ fn rows_are_pixels_as_they_are_by_class_and_name() {
         ("test/b/9.PNG", colour(7)),
     ];
     let folder = folder(&files);
-    let about = schema(folder.path(), ImageForm::AS_IT_IS).unwrap();
+    let about = schema(folder.path(), &ImageForm::AS_IT_IS).unwrap();
     assert_eq!((about.train_rows, about.test_rows), (3, Some(1)));
     assert_eq!((about.columns[0].row_shape.as_slice(), &about.columns[0].dtype), (&[2, 3, 3][..], &Ok(DType::U8)));
-    assert_eq!(about.classes, ["a", "b"]);
-    let source = load(folder.path(), ImageForm::AS_IT_IS, &["labels", "images"]).unwrap();
+    assert_eq!(about.classes_of("labels").unwrap(), ["a", "b"]);
+    let source = load(folder.path(), &ImageForm::AS_IT_IS, &["labels", "images"]).unwrap();
     let expected: Vec<u8> =
         [0, 50, 100].iter().flat_map(|shift| colours.iter().map(move |value| value + shift)).collect();
     assert_eq!(source.train.column("images").unwrap().data(), expected);
@@ -66,38 +66,38 @@ fn rows_are_pixels_as_they_are_by_class_and_name() {
 #[test]
 fn images_of_other_sizes_or_channels_are_refused_or_made_alike() {
     let folder = folder(&[("a/0.png", grey(4, 4, 9)), ("a/1.png", grey(5, 4, 200))]);
-    let error = load(folder.path(), ImageForm::AS_IT_IS, &["images"]).unwrap_err();
+    let error = load(folder.path(), &ImageForm::AS_IT_IS, &["images"]).unwrap_err();
     assert!(error.file.ends_with("a/1.png"), "{error}");
     assert!(
         error.what.starts_with("it has 5 × 4 pixels of grey, ") && error.what.contains("0.png has 4 × 4"),
         "{error}"
     );
     assert!(error.help.unwrap().contains("size = [4, 4]"));
-    let made = load(folder.path(), form(Some([2, 3]), Some(3)), &["images"]).unwrap();
+    let made = load(folder.path(), &form(Some([2, 3]), Some(3)), &["images"]).unwrap();
     let column = &made.train.columns()[0];
     assert_eq!(column.row_shape(), [2, 3, 3]);
     assert_eq!(column.data(), [vec![9; 18], vec![200; 18]].concat());
     fs::write(folder.path().join("a/1.png"), png(4, 4, ExtendedColorType::Rgb8, &[1; 48])).unwrap();
-    let error = load(folder.path(), ImageForm::AS_IT_IS, &["images"]).unwrap_err();
+    let error = load(folder.path(), &ImageForm::AS_IT_IS, &["images"]).unwrap_err();
     assert!(error.help.unwrap().contains("channels = 3"));
-    assert!(load(folder.path(), form(None, Some(1)), &["images"]).is_ok());
+    assert!(load(folder.path(), &form(None, Some(1)), &["images"]).is_ok());
 }
 
 #[test]
 fn sixteen_bits_become_eight() {
     let deep: Vec<u8> = [0u16, 257, 65535, 32768].iter().flat_map(|value| value.to_ne_bytes()).collect();
     let folder = folder(&[("a/0.png", png(2, 2, ExtendedColorType::L16, &deep))]);
-    let source = load(folder.path(), ImageForm::AS_IT_IS, &["images"]).unwrap();
+    let source = load(folder.path(), &ImageForm::AS_IT_IS, &["images"]).unwrap();
     assert_eq!(source.train.columns()[0].data(), [0, 1, 255, 128]);
 }
 
 #[test]
 fn labels_alone_open_no_image() {
     let folder = folder(&[("a/0.png", vec![]), ("b/0.png", vec![])]);
-    assert_eq!(load(folder.path(), ImageForm::AS_IT_IS, &["labels"]).unwrap().train.rows(), 2);
-    let error = load(folder.path(), ImageForm::AS_IT_IS, &["image"]).unwrap_err();
+    assert_eq!(load(folder.path(), &ImageForm::AS_IT_IS, &["labels"]).unwrap().train.rows(), 2);
+    let error = load(folder.path(), &ImageForm::AS_IT_IS, &["image"]).unwrap_err();
     assert_eq!(error.help.as_deref(), Some("did you mean `images`?"));
-    assert_eq!(schema(folder.path(), ImageForm::AS_IT_IS).unwrap_err().what, "the file is empty");
+    assert_eq!(schema(folder.path(), &ImageForm::AS_IT_IS).unwrap_err().what, "the file is empty");
 }
 
 #[test]
@@ -108,7 +108,7 @@ fn a_bad_file_is_named_with_its_reason_the_first_in_order() {
     let files: Vec<(&str, Vec<u8>)> = files.iter().map(|(name, bytes)| (name.as_str(), bytes.clone())).collect();
     let folder = folder(&files);
     for _ in 0..5 {
-        let error = load(folder.path(), ImageForm::AS_IT_IS, &["images"]).unwrap_err();
+        let error = load(folder.path(), &ImageForm::AS_IT_IS, &["images"]).unwrap_err();
         assert!(error.file.ends_with("a/07.jpg"), "{error}");
         assert!(error.what.starts_with("is no PNG or JPEG image but an HTML page"), "{error}");
     }
@@ -119,11 +119,11 @@ fn every_truncation_is_refused() {
     for good in [jpeg(17, 9), png(9, 5, ExtendedColorType::Rgb8, &[77; 135])] {
         let folder = folder(&[("a/0.png", good.clone())]);
         let path = folder.path().join("a/0.png");
-        assert!(decode::picture(&path, ImageForm::AS_IT_IS).is_ok());
+        assert!(decode::picture(&path, &ImageForm::AS_IT_IS).is_ok());
         // The last twelve bytes of a PNG file say only that it ends.
         for length in 0..good.len() - if good[0] == 0x89 { 12 } else { 0 } {
             fs::write(&path, &good[..length]).unwrap();
-            let error = decode::picture(&path, ImageForm::AS_IT_IS).expect_err("cut");
+            let error = decode::picture(&path, &ImageForm::AS_IT_IS).expect_err("cut");
             assert_eq!(error.file, path, "{length}");
         }
     }
@@ -141,7 +141,7 @@ fn a_header_that_claims_too_much_costs_nothing() {
     wide[frame + 5..frame + 9].fill(0xff);
     for bytes in [bytes, wide] {
         let folder = folder(&[("a/0.png", bytes)]);
-        let error = schema(folder.path(), ImageForm::AS_IT_IS).unwrap_err();
+        let error = schema(folder.path(), &ImageForm::AS_IT_IS).unwrap_err();
         assert!(error.file.ends_with("a/0.png"), "{error}");
     }
 }
