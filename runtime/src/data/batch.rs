@@ -75,6 +75,11 @@ impl<'a> Gather<'a> {
         Ok(Gather { column, to })
     }
 
+    /// The column that is copied.
+    pub fn column(&self) -> &'a Column {
+        self.column
+    }
+
     /// Bytes that one row takes in the destination, of a ragged column with `length` values a row.
     pub fn row_bytes(&self, length: usize) -> usize {
         let values = if self.column.length(0).is_some() { length } else { 1 };

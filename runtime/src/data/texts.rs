@@ -147,7 +147,10 @@ fn read(path: &Path) -> Result<String, DataError> {
         let what = format!("byte {at} is not UTF-8 text");
         DataError::new(path, what).at(Place::Line(line)).help("convert the file: `iconv -f LATIN1 -t UTF-8`")
     })?;
-    Ok(text.strip_prefix('\u{feff}').map_or(text.clone(), str::to_owned))
+    Ok(match text.strip_prefix('\u{feff}') {
+        Some(rest) => rest.to_owned(),
+        None => text,
+    })
 }
 
 #[cfg(test)]

@@ -118,7 +118,8 @@ impl RoutineDesc {
     }
 }
 
-/// An entry that generated code calls.
+/// An entry that generated code calls, in the form of the tile kernels, so that one emitter calls both; routines leave the scratch
+/// alone.
 ///
 /// # Safety
 /// `desc` describes the operands: every element that it reaches in `a`, `b` (the index `[outer, count]`, or `b`

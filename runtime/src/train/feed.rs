@@ -74,7 +74,6 @@ pub struct Feed<'a> {
 struct Fed<'a> {
     number: usize,
     gather: Gather<'a>,
-    column: &'a Column,
     fill: Fill,
     /// Values in one row where all rows have as many.
     length: usize,
@@ -127,7 +126,7 @@ impl<'a> Feed<'a> {
         // Lengths are written by the feed itself, whatever the values are.
         let dtype = if matches!(input.fill, Fill::Lengths(_)) { column.dtype() } else { input.dtype };
         let gather = Gather::new(column, dtype)?;
-        self.inputs.push(Fed { number: input.number, gather, column, fill: input.fill, length });
+        self.inputs.push(Fed { number: input.number, gather, fill: input.fill, length });
         Ok(())
     }
 
@@ -152,7 +151,7 @@ impl<'a> Feed<'a> {
                 Fill::Lengths(_) => {
                     for (row, target) in rows.iter().zip(buffer.as_chunks_mut::<4>().0) {
                         // A bucket far below 2^31 holds the row.
-                        *target = (input.column.length(*row as usize).unwrap_or(0) as i32).to_le_bytes();
+                        *target = (input.gather.column().length(*row as usize).unwrap_or(0) as i32).to_le_bytes();
                     }
                 }
                 Fill::Padded(axis) => {

@@ -93,11 +93,6 @@ impl<'a> Steps<'a> {
         Ok((made.step.as_mut(), &made.figures))
     }
 
-    /// Bytes of working memory of all steps.
-    pub fn arena_bytes(&self) -> usize {
-        self.made.iter().map(|made| made.step.arena_bytes()).sum()
-    }
-
     /// Says which figures are wanted of every step; `all` of them, or those that a step does not leave out.
     ///
     /// # Panics
