@@ -6,7 +6,6 @@ use std::thread::Scope;
 
 use nnc_compiler::ir::attrs::Slot;
 use nnc_compiler::ir::graph::Graph;
-use nnc_compiler::pipeline::CompileError;
 use nnc_compiler::program::{self, DataPlan, Program, TrainPlan};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
@@ -20,7 +19,7 @@ use nnc_runtime::kernels::pool::Pool;
 use nnc_runtime::step::StepIo;
 use nnc_runtime::train::{FigureSpec, Gather, InputSpec, Order, PaddedAxis, Part, Role, StateSpec, Steps, Watch};
 
-use crate::compile::{self, Engine};
+use crate::compile::{self, Engine, NoCode};
 use crate::console::{Console, Failed};
 use crate::later::Queue;
 use crate::load::Loaded;
@@ -140,6 +139,10 @@ pub(crate) fn initial_states(
     (engine, pool): (Engine, &Pool),
     console: &Console,
 ) -> Result<Vec<Buffer>, Failed> {
+    let program = &loaded.program;
+    let sizes = program.largest(1);
+    let step = compile::step(program, &program.initialise, &sizes, engine);
+    let mut step = step.map_err(|error| compile::refuse(loaded, console, &sizes, &error))?;
     let mut states = Vec::with_capacity(specs.len());
     for spec in specs {
         let bytes = byte_count(spec.dtype, &spec.shape);
@@ -147,10 +150,6 @@ pub(crate) fn initial_states(
             bytes.ok_or_else(|| Plain::new(codes::TOO_LARGE, format!("`{}` has too many elements", spec.path)))?;
         states.push(Buffer::zeroed(bytes));
     }
-    let program = &loaded.program;
-    let sizes = program.largest(1);
-    let step = compile::step(program, &program.initialise, &sizes, engine);
-    let mut step = step.map_err(|error| compile::refuse(loaded, console, &sizes, &error))?;
     let inputs: Vec<Buffer> = program.inputs.iter().map(|_| Buffer::zeroed(0)).collect();
     let mut io =
         StepIo { states: &mut states, inputs: &inputs, seed: seed.cast_signed(), step: 0, pool, threads_always: false };
@@ -182,10 +181,10 @@ pub(crate) fn both_steps<'s>(
     if !program.padded.is_empty() {
         return Ok((kinds, evaluating));
     }
-    let refused = |rows: usize| move |error: CompileError| compile::refuse(loaded, console, &[rows], &error);
+    let refused = |rows: usize| move |error: NoCode| compile::refuse(loaded, console, &[rows], &error);
     let mut queue = Queue::default();
     let mut later = |graph: &'s Graph, rows: usize| {
-        queue.step(graph, &[rows], &|sym| program.size(&[rows], sym)).map_err(refused(rows))
+        queue.step(graph, &[rows], &|sym| program.size(&[rows], sym)).map_err(|error| refused(rows)(error.into()))
     };
     let first = train.last().copied();
     for (kind, (graph, steps)) in plan.kinds().zip(&mut kinds).enumerate() {

@@ -1,5 +1,6 @@
 //! The pipeline: which passes run, in which order, and the way from a checked program to native code.
 
+use crate::codegen::memory::Memory;
 use crate::codegen::{self, CodegenError, Compiled};
 use crate::ir::dim::Sym;
 use crate::ir::graph::Graph;
@@ -150,6 +151,20 @@ pub fn optimised(
 /// When the machine lacks what the code needs.
 pub fn code(program: &Program, graph: &Graph, options: &codegen::Options) -> Result<Compiled, CompileError> {
     Ok(codegen::compile(graph, program.states.len(), program.inputs.len(), options)?)
+}
+
+/// What the step of a graph of `program` would take of memory for these sizes.
+///
+/// # Errors
+/// As for [`compile`].
+pub fn memory(
+    program: &Program,
+    graph: &Graph,
+    size: &dyn Fn(&Sym) -> Option<i64>,
+    options: &Options<'_>,
+) -> Result<Memory, CompileError> {
+    let graph = optimised(graph, size, &options.passes, &mut |_, _, _| {})?;
+    Ok(codegen::memory(&graph, program.states.len(), program.inputs.len(), &options.codegen)?)
 }
 
 /// From a graph of `program` to native code for these sizes.

@@ -40,6 +40,8 @@ pub enum Role {
     Data,
     /// An earlier thing of the same name or purpose.
     Previous,
+    /// Another value that has its share in it.
+    Share,
 }
 
 /// A further place that explains the primary one.

@@ -108,7 +108,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     }
     let rows = batch.or(program.train.as_ref().map(|train| train.batch)).unwrap_or(BATCH);
     let sizes = program.largest(rows);
-    let refused = |error: CompileError| refuse(&loaded, console, &sizes, &error);
+    let refused = |error: CompileError| refuse(&loaded, console, &sizes, &error.into());
     let size = |sym: &Sym| program.size(&sizes, sym);
     let passed = optimised(graph, &size, &PassOptions::default(), &mut |pass, _, time| times.add(pass, time));
     let optimized = passed.map_err(refused)?;

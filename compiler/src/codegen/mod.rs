@@ -6,7 +6,7 @@
 //!
 //! - [`schedule`]: the order of the groups, and states that are written where they lie
 //! - [`lower`], `element`, `product`, `conv`, `routine`, `scan`: groups to [`kernels`]: [`loops`], trees and products over buffers
-//! - [`plan`]: where buffers lie in one arena
+//! - [`plan`]: where buffers lie in one arena; [`memory`]: what that takes, and whether there is so much
 //! - `emit`: stages to Cranelift functions; `jit`: those to memory. No other file names Cranelift
 //! - [`report`]: what was made, for reading
 //!
@@ -19,6 +19,7 @@ mod jit;
 pub mod kernels;
 pub mod loops;
 pub mod lower;
+pub mod memory;
 pub mod plan;
 mod product;
 pub mod report;
@@ -31,11 +32,15 @@ mod tests;
 
 use crate::ir::graph::Graph;
 use crate::ir::verify::verify;
-use crate::passes::fuse::fuse;
-use kernels::Home;
+use crate::passes::fuse::{Fusion, fuse};
+use lower::Lowered;
+use memory::{Memory, Shortage};
 use nnc_runtime::kernels::{Isa, KernelTable, best_kernels, kernels};
 use nnc_runtime::step::{Executable, ExecutableParts, OutputSpec};
+use plan::Plan;
 use report::{Report, Times};
+use schedule::Schedule;
+use std::borrow::Cow;
 use std::fmt;
 use std::time::Instant;
 
@@ -48,11 +53,13 @@ pub struct Options {
     pub isa: Option<Isa>,
     /// Check the graph and the generated code for mistakes of the compiler.
     pub verify: bool,
+    /// The most bytes that the step may take, states and batch included; no bound when not given.
+    pub memory: Option<usize>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { fuse: true, isa: None, verify: cfg!(debug_assertions) }
+        Options { fuse: true, isa: None, verify: cfg!(debug_assertions), memory: None }
     }
 }
 
@@ -63,6 +70,8 @@ pub enum CodegenError {
     Machine(String),
     /// This process cannot run the product kernels asked for.
     Isa(Isa),
+    /// The step takes more memory than it may.
+    Memory(Box<Shortage>),
     /// The graph is not what code generation takes, or the code generator failed: a mistake of the compiler.
     Internal(String),
 }
@@ -72,6 +81,7 @@ impl fmt::Display for CodegenError {
         match self {
             CodegenError::Machine(what) => f.write_str(what),
             CodegenError::Isa(isa) => write!(f, "this machine cannot run the {isa:?} kernels"),
+            CodegenError::Memory(shortage) => shortage.fmt(f),
             CodegenError::Internal(what) => write!(f, "mistake of the compiler: {what}"),
         }
     }
@@ -87,36 +97,55 @@ pub struct Compiled {
     pub report: Report,
 }
 
-/// Compiles a graph whose sizes are numbers, of a program with `n_states` states and `n_inputs` fields of the batch.
-///
-/// # Errors
-/// When the machine is too old, or by a mistake of the compiler.
-pub fn compile(graph: &Graph, n_states: usize, n_inputs: usize, options: &Options) -> Result<Compiled, CodegenError> {
-    let started = Instant::now();
+/// Everything but code.
+struct Planned<'g> {
+    graph: Cow<'g, Graph>,
+    fusion: Fusion,
+    schedule: Schedule,
+    lowered: Lowered,
+    plan: Plan,
+    memory: Memory,
+}
+
+/// From a graph to a plan of its memory.
+fn planned<'g>(
+    graph: &'g Graph,
+    n_states: usize,
+    n_inputs: usize,
+    options: &Options,
+) -> Result<Planned<'g>, CodegenError> {
     if options.verify {
         verify(graph).map_err(CodegenError::Internal)?;
     }
-    let graph = &results::split(graph);
-    let mut fusion = fuse(graph, options.fuse).map_err(CodegenError::Internal)?;
-    let schedule = schedule::schedule(graph, &mut fusion).map_err(CodegenError::Internal)?;
-    let lowered = lower::lower(graph, &fusion, &schedule).map_err(CodegenError::Internal)?;
+    let graph = results::split(graph);
+    let mut fusion = fuse(&graph, options.fuse).map_err(CodegenError::Internal)?;
+    let schedule = schedule::schedule(&graph, &mut fusion).map_err(CodegenError::Internal)?;
+    let lowered = lower::lower(&graph, &fusion, &schedule).map_err(CodegenError::Internal)?;
     let plan = plan::plan(&lowered);
+    let memory = Memory::of(&lowered, &plan, n_states, n_inputs)
+        .ok_or_else(|| CodegenError::Internal("the program does not hold what the step reads".into()))?;
+    Ok(Planned { graph, fusion, schedule, lowered, plan, memory })
+}
+
+/// What the step of a graph would take of memory, with the arguments of [`compile`].
+///
+/// # Errors
+/// By a mistake of the compiler.
+pub fn memory(graph: &Graph, n_states: usize, n_inputs: usize, options: &Options) -> Result<Memory, CodegenError> {
+    Ok(planned(graph, n_states, n_inputs, options)?.memory)
+}
+
+/// Compiles a graph whose sizes are numbers, of a program with `n_states` states and `n_inputs` fields of the batch.
+///
+/// # Errors
+/// When the machine is too old, the step takes more memory than it may, or by a mistake of the compiler.
+pub fn compile(graph: &Graph, n_states: usize, n_inputs: usize, options: &Options) -> Result<Compiled, CodegenError> {
+    let started = Instant::now();
+    let Planned { graph, fusion, schedule, lowered, plan, memory } = planned(graph, n_states, n_inputs, options)?;
+    memory::check(&graph, &fusion, &memory, options).map_err(CodegenError::Memory)?;
     let planned = Instant::now();
     let code = jit::compile(&lowered, &plan, table(options)?, options.verify)?;
     let times = Times { plan: planned - started, code: planned.elapsed() };
-    let mut states = vec![0; n_states];
-    let mut inputs = vec![0; n_inputs];
-    for buffer in &lowered.buffers {
-        let size = match buffer.home {
-            Home::State(i) => states.get_mut(i as usize),
-            Home::Input(i) => inputs.get_mut(i as usize),
-            Home::Arena | Home::Seed | Home::Step | Home::Element { .. } => continue,
-        };
-        match size {
-            Some(size) => *size = buffer.bytes,
-            None => return Err(CodegenError::Internal(format!("the program does not hold {}", buffer.name))),
-        }
-    }
     let outputs = graph.outputs.iter().zip(&lowered.outputs).map(|(output, buffer)| {
         let ty = graph.ty(output.value);
         let shape = fusion.shapes[output.value.node.0 as usize].clone();
@@ -127,11 +156,11 @@ pub fn compile(graph: &Graph, n_states: usize, n_inputs: usize, options: &Option
         entry: code.entry,
         arena_bytes: plan.bytes,
         outputs: outputs.collect(),
-        states,
-        inputs,
+        states: memory.states,
+        inputs: memory.inputs,
         code: Box::new(code.memory),
     };
-    let report = Report::new(graph, &fusion, &schedule, lowered, plan, times, *options);
+    let report = Report::new(&graph, &fusion, &schedule, lowered, plan, times, *options);
     // SAFETY: the memory of the code lives in `code`. Loops stay within the shapes that the buffers' sizes were computed
     // from; the plan keeps buffers that live at the same time apart and within the arena.
     let executable = unsafe { Executable::new(parts) };

@@ -224,9 +224,9 @@ impl<'a> Elab<'a> {
     pub(super) fn count(&mut self, value: &Value<'a>, span: Span, what: &str, least: i64) -> Option<usize> {
         let n = self.int(value, span, what)?;
         if n < least || n > i64::from(i32::MAX) {
-            let d = Diagnostic::error(codes::OUT_OF_RANGE, span, format!("{what} must be at least {least}"));
-            let d = d.label(format!("this is {n}"));
-            self.report(if n < least { d } else { d.note(format!("and at most {}", i32::MAX)) });
+            let bound = if n < least { format!("at least {least}") } else { format!("at most {}", i32::MAX) };
+            let d = Diagnostic::error(codes::OUT_OF_RANGE, span, format!("{what} must be {bound}"));
+            self.report(d.label(format!("this is {n}")));
             return None;
         }
         usize::try_from(n).ok()
