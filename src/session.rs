@@ -35,6 +35,7 @@ pub(crate) fn state_specs(program: &Program) -> Vec<StateSpec> {
         role: match state.role {
             program::Role::Parameter => Role::Parameter,
             program::Role::Slot => Role::Slot,
+            program::Role::Average => Role::Average,
             program::Role::Statistic => Role::Statistic,
             program::Role::Metric => Role::Metric,
         },

@@ -8,7 +8,8 @@ use nnc_grammar::diagnostic::{Diagnostic, Role as Origin};
 use nnc_runtime::buffer::Buffer;
 use nnc_runtime::checkpoint::{self, Checkpoint, Mismatch, fit};
 use nnc_runtime::train::{
-    BEST, Key, Order, Plan, Progress, Refusal, Role, StateSpec, restore, vocabulary_entry, weights_of,
+    AVERAGE, BEST, Key, Order, Plan, Progress, Refusal, Role, StateSpec, begin_averages, restore, vocabulary_entry,
+    weights_of,
 };
 
 use crate::console::{Console, Failed};
@@ -52,7 +53,7 @@ pub(crate) fn restore_into(
 
 /// Gives the states of the program's `init` lines the values that their files hold.
 ///
-/// A parameter that is selected must be in the file; a statistic may be.
+/// A parameter that is selected must be in the file, and begins as its average does where the file has one; a statistic may be.
 pub(crate) fn initialise(
     loaded: &Loaded,
     inits: &[Init],
@@ -85,12 +86,15 @@ pub(crate) fn initialise(
             return Err(loaded.fail(console, &d.help("tensors are found by the paths of parameters")));
         }
         for n in numbers {
-            if let Some(tensor) = file.tensor(&specs[n].path) {
+            let average =
+                file.tensor(&format!("{}{AVERAGE}", specs[n].path)).filter(|a| a.data.len() == states[n].len());
+            if let Some(tensor) = average.or_else(|| file.tensor(&specs[n].path)) {
                 // `fit` has compared type and shape, and a state holds exactly its elements.
                 states[n].as_mut_slice().copy_from_slice(&tensor.data);
             }
         }
     }
+    begin_averages(specs, states, &|_| true);
     Ok(())
 }
 

@@ -1,4 +1,4 @@
-//! Training beyond one loss, from outside: phases, cadences, accumulation, frozen parts, weights from files.
+//! Training beyond one loss, from outside: phases, cadences, accumulation, averages, frozen parts, weights from files.
 
 use std::fs;
 use std::path::Path;
@@ -186,4 +186,68 @@ fn a_block_without_data_draws_pictures() {
         assert!(error.contains("error[bad-option]") && error.contains(said), "{give}: {error}");
     }
     assert!(text(&samples(&["--name", "samples", "--input", "x"]).stderr).contains("reads no data"));
+}
+
+const AVERAGED: &str = "
+model Net(x: [batch, n]) -> [batch, 10] { x |> Dense(8) |> relu |> Dense(10) }
+train on Digits {
+    batch: 64
+    epochs: 1
+    RATE
+    loss = cross_entropy(Net(image), digit)
+    optimize Net with Adam(LR)
+    keep lowest valid.loss
+}
+predict on Digits { p = softmax(Net(image)) }
+";
+
+#[test]
+fn averages_of_the_parameters_are_what_is_evaluated_and_used() {
+    let folder = tempfile::tempdir().unwrap();
+    let train = |name: &str, rate: &str, lr: &str, more: &[&str]| {
+        let file = program(folder.path(), &format!("{name}.nn"), &AVERAGED.replace("RATE", rate).replace("LR", lr));
+        let out = path(folder.path(), name);
+        let events = run(&[&[file.as_str(), "--out", &out], more].concat());
+        (events.last().expect("an end")["test"]["loss"].as_f64().expect("a loss"), left(&out, "last.safetensors"), out)
+    };
+    let weights = |file: &Checkpoint, name: &str| -> Vec<f32> {
+        let data = &file.tensor(name).expect(name).data;
+        data.as_chunks::<4>().0.iter().map(|x| f32::from_le_bytes(*x)).collect()
+    };
+    let (plain, ..) = train("plain", "", "0.01", &["--steps", "3"]);
+    let (newest, ..) = train("newest", "average: 1", "0.01", &["--steps", "3"]);
+    assert_eq!(newest, plain, "at rate 1 the average is the parameter");
+    let (untrained, ..) = train("untrained", "", "0", &["--steps", "3"]);
+    let (first, ..) = train("first", "average: 0", "0.01", &["--steps", "3"]);
+    assert_eq!(first, untrained, "at rate 0 the average stays what it was");
+
+    let name = "Net.dense.w";
+    let runs: Vec<Checkpoint> = ["1", "2", "3"]
+        .map(|steps| train(&format!("swa{steps}"), "average: swa()", "0.01", &["--steps", steps]).1)
+        .into();
+    let each: Vec<Vec<f32>> = runs.iter().map(|file| weights(file, name)).collect();
+    for (i, average) in weights(&runs[2], "Net.dense.w#average").iter().enumerate() {
+        let mean = (f64::from(each[0][i]) + f64::from(each[1][i]) + f64::from(each[2][i])) / 3.0;
+        assert!((f64::from(*average) - mean).abs() < 1e-6, "element {i}: {average}, not {mean}");
+    }
+    // A run that goes on has the bits of one that never stopped.
+    let file = path(folder.path(), "swa3.nn");
+    let (half, whole) = (path(folder.path(), "swa1"), left(&path(folder.path(), "swa3"), "last.safetensors"));
+    let on = path(folder.path(), "on");
+    run(&[&file, "--steps", "3", "--init", &format!("{half}/last.safetensors"), "--out", &on]);
+    let on = left(&on, "last.safetensors");
+    assert_eq!(on.tensor("Net.dense.w#average").unwrap().data, whole.tensor("Net.dense.w#average").unwrap().data);
+    // The chosen weights hold both, and `nnc eval` has the figures of the end of the run.
+    let best = path(folder.path(), "swa3/best.safetensors");
+    let told = nnc(&["eval", &file, "--weights", &best, "--json"]);
+    let told: Value = serde_json::from_str(text(&told.stdout).lines().last().expect("a line")).expect("an object");
+    let (tested, _, out) = train("swa", "average: swa()", "0.01", &["--steps", "3"]);
+    assert_eq!(told["test"]["loss"].as_f64(), Some(tested), "{told}");
+    // Who begins from these weights begins with the averages.
+    let init = AVERAGED.replace("RATE", "init Net from \"swa/best.safetensors\"").replace("LR", "0");
+    let file = program(folder.path(), "begun.nn", &init);
+    let begun = path(folder.path(), "begun");
+    run(&[&file, "--steps", "1", "--out", &begun]);
+    let average = left(&out, "best.safetensors").tensor("Net.dense.w#average").unwrap().data.clone();
+    assert_eq!(left(&begun, "last.safetensors").tensor(name).unwrap().data, average);
 }

@@ -28,6 +28,8 @@ pub enum Role {
     Parameter,
     /// Kept by an optimizer for one parameter.
     Slot,
+    /// The average of a parameter's values, which evaluation and prediction read in its place.
+    Average,
     /// Kept by a layer, not trained: running statistics.
     Statistic,
     /// Kept by a metric over one pass, reset before it.

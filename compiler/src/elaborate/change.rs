@@ -56,10 +56,14 @@ impl<'a> Elab<'a> {
             self.clip(&mut pending, most);
         }
         for Pending { gradients, optimizer, at, counts, .. } in pending {
+            let rate = lines.average.and_then(|rate| self.average_rate(rate, &counts));
             for (number, gradient) in gradients {
                 let path = self.slot_path(number, &optimizer, lines);
                 let [step, t, steps] = &counts;
-                self.update_parameter(number, gradient, &optimizer, (at, path), [step, t, steps]);
+                let new = self.update_parameter(number, gradient, &optimizer, (at, path), [step, t, steps]);
+                if let (Some(new), Some(rate)) = (new, rate) {
+                    self.average(number, new, rate, at);
+                }
             }
         }
     }

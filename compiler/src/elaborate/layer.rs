@@ -243,7 +243,7 @@ impl<'a> Elab<'a> {
         let ty = self.states[number as usize].ty.clone();
         let node = match self.state_in_loop(number) {
             Some(local) => local,
-            None => self.b.read(Slot::State(number), ty.clone()).value,
+            None => self.b.read(Slot::State(self.holder(number)), ty.clone()).value,
         };
         let tensor = Tensor { node, dtype: ty.dtype, axes, classes: None, scalar: false };
         self.current.insert(number, tensor.clone());

@@ -5,6 +5,7 @@
 //! The same text is elaborated once a mode; parameters are found again by their paths.
 
 mod args;
+mod average;
 mod axes;
 mod begin;
 mod binary;
@@ -156,6 +157,8 @@ struct Elab<'a> {
     state_numbers: HashMap<String, u32>,
     /// The values of states updated or read in the graph being built.
     current: HashMap<u32, Tensor>,
+    /// The states that hold the averages of parameters, by parameter.
+    averages: HashMap<u32, u32>,
     /// Layers by path, from their first application on, and the graph in which they were applied last.
     made: HashMap<String, (u32, Rc<value::Instance<'a>>)>,
     /// The settings of models, by declaration, from their first application on.
@@ -211,6 +214,7 @@ impl<'a> Elab<'a> {
             states: vec![],
             state_numbers: HashMap::new(),
             current: HashMap::new(),
+            averages: HashMap::new(),
             made: HashMap::new(),
             models: HashMap::new(),
             frozen: vec![],
@@ -249,7 +253,7 @@ impl<'a> Elab<'a> {
         let predict = items.predict.iter().filter_map(|block| self.predict(block)).collect();
         let initialise = std::mem::take(&mut self.initialise);
         let initialise = finish(initialise)?;
-        let table = table::rows(&self.states, train.as_ref().map(|t| &t.evaluate), &self.padded_axes());
+        let table = table::rows(&self.states, &self.averages, train.as_ref().map(|t| &t.evaluate), &self.padded_axes());
         Some(Program {
             precision: self.precision,
             // Copies: what is checked later may add to these, but not to the program.

@@ -154,7 +154,7 @@ impl<'a> Elab<'a> {
         if *times == 1 { path } else { format!("{path}_{times}") }
     }
 
-    /// Runs the optimizer's body for one parameter.
+    /// Runs the optimizer's body for one parameter; gives what is stored.
     pub(super) fn update_parameter(
         &mut self,
         number: u32,
@@ -162,8 +162,8 @@ impl<'a> Elab<'a> {
         optimizer: &Closure<'a>,
         (call, path): (Span, String),
         counts: [&Value<'a>; 3],
-    ) {
-        let Some(current) = self.current.get(&number).cloned() else { return };
+    ) -> Option<Node> {
+        let current = self.current.get(&number).cloned()?;
         let axes: Vec<Axis> = current.axes.iter().map(|a| Axis::of(a.size.clone())).collect();
         let w = Tensor { axes: axes.clone(), ..current };
         let g = Tensor { node: grad, ..w.clone() };
@@ -172,7 +172,7 @@ impl<'a> Elab<'a> {
             let d =
                 Diagnostic::error(codes::WRONG_TYPE, def.name.span, "an optimizer takes a parameter and its gradient");
             self.report(d.help(format!("write `optimizer {}(…)(w: [..], g: [..]) -> [..]`", def.name.text)));
-            return;
+            return None;
         }
         let inputs = vec![Bound { value: Value::Tensor(w), span: call }, Bound { value: Value::Tensor(g), span: call }];
         let [step, t, steps] = counts.map(Clone::clone);
@@ -183,9 +183,8 @@ impl<'a> Elab<'a> {
             this.bind_given("t", t, call);
             this.bind_given("steps", steps, call);
         });
-        if let Some(new) = self.fill(&value, call, &axes, self.precision) {
-            self.store(number, new.node);
-        }
+        let new = self.fill(&value, call, &axes, self.precision)?;
+        Some(self.store(number, new.node))
     }
 
     /// The value of a schedule at a time.

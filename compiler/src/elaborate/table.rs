@@ -7,9 +7,15 @@ use crate::ir::dim::{Dim, Sym};
 use crate::ir::graph::{Graph, Value};
 use crate::program::{Role, Row, State};
 use nnc_runtime::train::PaddedAxis;
+use std::collections::HashMap;
 
 /// One row a parameter, in order of declaration.
-pub(super) fn rows(states: &[State], evaluate: Option<&Graph>, padded: &[(Dim, PaddedAxis)]) -> Vec<Row> {
+pub(super) fn rows(
+    states: &[State],
+    averages: &HashMap<u32, u32>,
+    evaluate: Option<&Graph>,
+    padded: &[(Dim, PaddedAxis)],
+) -> Vec<Row> {
     let mut rows = vec![];
     // A row of a batch of one, as long as rows may be.
     let size = |s: &Sym| match padded.iter().find(|(size, _)| *size == Dim::sym(&s.0)) {
@@ -19,7 +25,10 @@ pub(super) fn rows(states: &[State], evaluate: Option<&Graph>, padded: &[(Dim, P
     let one_row = |d: &Dim| d.eval(&size).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
     for (number, state) in states.iter().enumerate().filter(|(_, s)| s.role == Role::Parameter) {
         let shape = state.ty.sizes().unwrap_or_default();
-        let multiply_adds = evaluate.map_or(0, |g| products(g, number as u32, &one_row));
+        let number = number as u32;
+        // Evaluation reads averages where there are some.
+        let read = averages.get(&number).copied().unwrap_or(number);
+        let multiply_adds = evaluate.map_or(0, |g| products(g, read, &one_row));
         rows.push(Row {
             path: state.path.clone(),
             elements: shape.iter().fold(1, |n: usize, &s| n.saturating_mul(s)),

@@ -7,22 +7,23 @@ use super::phase::Changed;
 use super::value::{Tensor, Value};
 use super::{Elab, Mode};
 use crate::program::{Figure, Init, TrainPlan};
-use nnc_grammar::ast::{Name, Stmt, StmtKind};
+use nnc_grammar::ast::{Expr, Name, Stmt, StmtKind};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
 use nnc_runtime::train::Cadences;
 use std::collections::HashMap;
 
-const SETTINGS: [&str; 4] = ["batch", "epochs", "accumulate", "clip"];
+const SETTINGS: [&str; 5] = ["batch", "epochs", "accumulate", "clip", "average"];
 
 /// What the settings of the block say; nothing where they are missing or wrong.
 #[derive(Clone, Copy)]
-pub(super) struct Settings {
+pub(super) struct Settings<'a> {
     batch: Option<usize>,
     epochs: Option<usize>,
     accumulate: u32,
     clip: Option<f64>,
+    average: Option<&'a Expr>,
 }
 
 /// A loss of the block.
@@ -56,6 +57,8 @@ pub(super) struct Lines<'a> {
     pub(super) pending: Vec<Pending<'a>>,
     /// The longest that all gradients of a loss may be together.
     pub(super) clip: Option<f64>,
+    /// The rate of the parameters' averages.
+    pub(super) average: Option<&'a Expr>,
     /// Over how many batches gradients are added up.
     pub(super) accumulate: u32,
     /// Steps of the whole run.
@@ -108,9 +111,9 @@ impl<'a> Elab<'a> {
         Some(TrainPlan { data, batch, epochs, figures, keep, stop, init, cadences, step, partial, evaluate })
     }
 
-    fn train_settings(&mut self, block: &Train<'a>) -> Settings {
+    fn train_settings(&mut self, block: &Train<'a>) -> Settings<'a> {
         let mut found: Vec<(&'a Name, Option<usize>)> = vec![];
-        let mut clip = None;
+        let (mut clip, mut average) = (None, None);
         for stmt in &block.body.stmts {
             let StmtKind::Setting { name, value } = &stmt.kind else { continue };
             if let Some((first, _)) = found.iter().find(|(n, _)| n.text == name.text) {
@@ -121,6 +124,10 @@ impl<'a> Elab<'a> {
             }
             let count = match name.text.as_str() {
                 "batch" | "epochs" | "accumulate" => self.count_setting(value, &format!("`{}`", name.text), 1),
+                "average" => {
+                    average = Some(value);
+                    None
+                }
                 "clip" => {
                     clip = self.positive(value, "`clip`");
                     None
@@ -132,7 +139,7 @@ impl<'a> Elab<'a> {
                         format!("a train block has no setting `{}`", name.text),
                     );
                     let d = super::suggest::suggest(d, name, SETTINGS.into_iter());
-                    self.report(d.note("settings of a train block: batch, epochs, accumulate, clip"));
+                    self.report(d.note(format!("settings of a train block: {}", SETTINGS.join(", "))));
                     None
                 }
             };
@@ -159,7 +166,7 @@ impl<'a> Elab<'a> {
         let accumulate = found.iter().find(|(n, _)| n.text == "accumulate").and_then(|(_, n)| *n);
         // A count has at most 31 bits.
         let accumulate = accumulate.map_or(1, |n| n as u32);
-        Settings { batch, epochs, accumulate, clip }
+        Settings { batch, epochs, accumulate, clip, average }
     }
 
     fn train_data(&mut self, block: &Train<'a>) -> Option<Data<'a>> {
@@ -182,14 +189,14 @@ impl<'a> Elab<'a> {
         &mut self,
         block: &Train<'a>,
         data: &Data<'a>,
-        settings: &Settings,
+        settings: &Settings<'a>,
         (steps, due): (usize, Option<(Cadences, usize)>),
     ) -> Lines<'a> {
         let frame = self.block_frame(block.head);
         self.frames.push(frame);
         self.bind_fields(data, block.body);
-        let (accumulate, clip) = (settings.accumulate, settings.clip);
-        let mut lines = Lines { steps, due, every: accumulate, accumulate, clip, ..Lines::default() };
+        let Settings { accumulate, clip, average, .. } = *settings;
+        let mut lines = Lines { steps, due, every: accumulate, accumulate, clip, average, ..Lines::default() };
         self.note_cadence(accumulate, block.head, &mut lines);
         let stmts = &block.body.stmts;
         self.begin_phase(stmts);

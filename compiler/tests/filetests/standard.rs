@@ -167,6 +167,9 @@ fn use_of(def: &Def) -> Use {
         }
         (DefKind::Optimizer, _) => Use { optimizer: call(""), ..plain },
         (DefKind::Schedule, "constant") => Use { optimizer: format!("SGD({})", call("0.1")), ..plain },
+        (DefKind::Schedule, "ema" | "swa") => {
+            Use { optimizer: format!("SGD(0.1)\n    average: {}", call("")), ..plain }
+        }
         (DefKind::Schedule, "warmup") => Use { optimizer: format!("SGD({})", call("cosine(0.1, steps), 5")), ..plain },
         (DefKind::Schedule, _) => Use { optimizer: format!("SGD({})", call("0.1, 5")), ..plain },
         (DefKind::Initializer, "filled") => Use { stage: format!("Shift({})", call("0.5")), ..plain },

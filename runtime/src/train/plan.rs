@@ -16,6 +16,8 @@ pub enum Role {
     Parameter,
     /// Kept by an optimizer for one parameter.
     Slot,
+    /// The average of a parameter's values: its path is the parameter's with [`AVERAGE`] behind it.
+    Average,
     /// Kept by a layer, not trained: running statistics.
     Statistic,
     /// Kept by a metric over one pass: reset before it, never saved.
@@ -25,9 +27,12 @@ pub enum Role {
 impl Role {
     /// Whether a state of this role belongs to the model rather than to its training.
     pub const fn is_weight(self) -> bool {
-        matches!(self, Role::Parameter | Role::Statistic)
+        matches!(self, Role::Parameter | Role::Average | Role::Statistic)
     }
 }
+
+/// What stands behind the path of a parameter in that of its average.
+pub const AVERAGE: &str = "#average";
 
 /// A tensor that lives from step to step.
 #[derive(Clone, Debug)]
