@@ -37,6 +37,7 @@ pub(crate) fn state_specs(program: &Program) -> Vec<StateSpec> {
             program::Role::Slot => Role::Slot,
             program::Role::Average => Role::Average,
             program::Role::Statistic => Role::Statistic,
+            program::Role::Fitted => Role::Fitted,
             program::Role::Metric => Role::Metric,
         },
     };

@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
-use nnc_compiler::program::Init;
+use nnc_compiler::program::{self, Init, Program, State};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role as Origin};
 use nnc_runtime::buffer::Buffer;
 use nnc_runtime::checkpoint::{self, Checkpoint, Mismatch, fit};
+use nnc_runtime::dtype::element_as_f64;
 use nnc_runtime::train::{
     AVERAGE, BEST, Key, Order, Plan, Progress, Refusal, Role, StateSpec, begin_averages, restore, vocabulary_entry,
     weights_of,
@@ -173,4 +174,31 @@ pub(crate) fn kept(
 /// The seed and the order of rows of the run that a file comes from.
 pub(crate) fn split_key(file: Option<&Checkpoint>) -> Option<(u64, Order)> {
     nnc_runtime::train::split_key(&file?.metadata)
+}
+
+/// A statistic of the training rows that a file does not hold.
+pub(crate) fn unfitted<'p>(program: &'p Program, file: &Checkpoint) -> Option<&'p State> {
+    program.states.iter().find(|state| state.role == program::Role::Fitted && file.tensor(&state.path).is_none())
+}
+
+/// A statistic of the training rows that is not finite.
+pub(crate) fn not_finite<'p>(program: &'p Program, states: &[Buffer]) -> Option<&'p State> {
+    let finite = |state: &State, values: &Buffer| {
+        let bytes = values.as_slice();
+        (0..bytes.len() / state.ty.dtype.size()).all(|i| element_as_f64(state.ty.dtype, bytes, i).is_finite())
+    };
+    let fitted = program.states.iter().zip(states).filter(|(state, _)| state.role == program::Role::Fitted);
+    fitted.into_iter().find(|(state, values)| !finite(state, values)).map(|(state, _)| state)
+}
+
+/// Refuses weights for evaluation and prediction that lack a statistic of the training rows.
+pub(crate) fn check_fitted(loaded: &Loaded, path: &Path, file: &Checkpoint) -> Result<(), Plain> {
+    match unfitted(&loaded.program, file) {
+        Some(state) => {
+            let headline = format!("{} does not hold the statistic `{}`", path.display(), state.path);
+            let plain = Plain::new(codes::WEIGHTS, headline).note("it is computed of the training rows by `nnc run`");
+            Err(plain.help("take weights that this program has trained"))
+        }
+        None => Ok(()),
+    }
 }

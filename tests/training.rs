@@ -251,3 +251,62 @@ fn averages_of_the_parameters_are_what_is_evaluated_and_used() {
     let average = left(&out, "best.safetensors").tensor("Net.dense.w#average").unwrap().data.clone();
     assert_eq!(left(&begun, "last.safetensors").tensor(name).unwrap().data, average);
 }
+
+#[test]
+fn statistics_of_the_training_rows_stay_with_the_weights() {
+    let folder = tempfile::tempdir().unwrap();
+    let table = |name: &str, rows: &[f64]| {
+        let lines = rows.iter().map(|a| format!("{a},{}\n", 3.0 * a - 1.0)).collect::<String>();
+        fs::write(folder.path().join(name), format!("a,b\n{lines}")).expect("writable");
+    };
+    let rows: Vec<f64> = (0..20).map(|i| 100.0 + f64::from(i * i)).collect();
+    table("rows.csv", &rows);
+    table("few.csv", &[1.0, 2.0]);
+    let text = "option data = \"rows.csv\"
+data Rows {
+    source: csv(data)
+    split:  holdout(valid = 0.2)
+    fit middle = mean(a)
+    fit ends = concat([min(a, over = batch)[new], max(a)[new]], over = last)
+    x: [batch, 1] = (a - middle) / (ends[1] - ends[0]) |> rearrange [n] -> [n, 1]
+    y: [batch, 1] = b / 1000 |> rearrange [n] -> [n, 1]
+}
+model Line(x: [batch, n]) -> [batch, 1] { x |> Dense(1) }
+train on Rows {
+    batch: 8
+    epochs: 2
+    loss = mse(Line(x), y)
+    optimize Line with SGD(0.1)
+}
+predict on Rows { seen = x }
+";
+    let file = path(folder.path(), "rows.nn");
+    fs::write(&file, text).expect("writable");
+    let out = path(folder.path(), "out");
+    run(&[&file, "--order", "sequential", "--out", &out]);
+    let numbers = |file: &Checkpoint, name: &str| -> Vec<f32> {
+        file.tensor(name).expect(name).data.as_chunks::<4>().0.iter().map(|x| f32::from_le_bytes(*x)).collect()
+    };
+    // The last fifth is held out.
+    let middle = rows[..16].iter().sum::<f64>() / 16.0;
+    let best = left(&out, "best.safetensors");
+    assert_eq!(numbers(&best, "Rows.middle"), [middle as f32]);
+    assert_eq!(numbers(&best, "Rows.ends"), [100.0, 325.0]);
+    // Other rows are seen as those were that the weights are of.
+    let weights = path(Path::new(&out), "best.safetensors");
+    let few = path(folder.path(), "few.csv");
+    let seen = nnc(&["predict", &file, "--weights", &weights, "--input", &few, "--json"]);
+    let first: Value = serde_json::from_str(text_of(&seen).lines().next().expect("a row")).expect("an object");
+    let want = (1.0 - middle) / 225.0;
+    assert!((first["seen"][0].as_f64().expect("a number") - want).abs() < 1e-6, "{first}, not {want}");
+    // A run that goes on keeps what was computed, even of other rows.
+    let on = path(folder.path(), "on");
+    let state = path(Path::new(&out), "last.safetensors");
+    run(&[&file, "--epochs", "3", "--init", &state, "--out", &on]);
+    assert_eq!(numbers(&left(&on, "best.safetensors"), "Rows.middle"), [middle as f32]);
+}
+
+fn text_of(output: &Output) -> String {
+    assert!(output.status.success(), "{}", text(&output.stderr));
+    text(&output.stdout)
+}

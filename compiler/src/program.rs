@@ -32,6 +32,8 @@ pub enum Role {
     Average,
     /// Kept by a layer, not trained: running statistics.
     Statistic,
+    /// Computed of the training rows before the first step.
+    Fitted,
     /// Kept by a metric over one pass, reset before it.
     Metric,
 }
@@ -165,6 +167,8 @@ pub struct Init {
 pub struct TrainPlan {
     /// The data trained on.
     pub data: DataPlan,
+    /// Its updates are the statistics of the data, of all training rows as one batch.
+    pub fit: Option<Graph>,
     /// Rows of a batch.
     pub batch: usize,
     /// Passes over the training rows.

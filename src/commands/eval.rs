@@ -71,6 +71,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     };
     let steps = session::steps(&loaded.program, &train.evaluate, engine);
     let mut evaluator = Evaluator::new(steps, batch, &plan.figures, &specs, &states);
+    weights::check_fitted(&loaded, &given.weights, &file)?;
     weights::restore_into(&loaded, &given.weights, &file, &specs, &mut states, console)?;
     let mut buffers = input_buffers(loaded.program.inputs.len(), &inputs, &axes, batch.get())
         .ok_or_else(|| Plain::new(codes::TOO_LARGE, "a batch takes more bytes than can be counted"))?;

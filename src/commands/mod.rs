@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod compile;
 pub(crate) mod diff;
 pub(crate) mod eval;
+mod fit;
 pub(crate) mod library;
 pub(crate) mod predict;
 pub(crate) mod run;

@@ -81,6 +81,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     let (engine, pool) = (given.machine.engine, session::pool(given.machine.threads())?);
     let specs = session::state_specs(&loaded.program);
     let mut states = session::initial_states(&loaded, &specs, seed, (engine, &pool), console)?;
+    weights::check_fitted(&loaded, &given.weights, &file)?;
     weights::restore_into(&loaded, &given.weights, &file, &specs, &mut states, console)?;
     let batch = NonZeroUsize::new(loaded.program.train.as_ref().map_or(BATCH, |train| train.batch))
         .unwrap_or(NonZeroUsize::MIN);

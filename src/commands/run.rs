@@ -18,6 +18,7 @@ use nnc_runtime::train::{
 };
 use nnc_runtime::{buffer::Buffer, kernels::pool::Pool};
 
+use super::fit;
 use super::run_end::{Finish, conclude, not_finite};
 use super::run_folder::{Out, interrupted};
 use crate::cli::{MachineArguments, ProgramArguments};
@@ -97,14 +98,20 @@ pub(crate) fn run(arguments: &Arguments, console: &Console, start: Instant) -> R
     let split = session::split_rows(&loaded, data, plan.order, plan.seed, console)?;
     let train = session::train_plan(&loaded)?;
     let (inputs, spans) = session::inputs(&loaded.program, &[&train.step, &train.evaluate]);
+    let fit = fit::Fit::of(&loaded, train, file.as_ref());
+    let wanted: Vec<InputSpec> = inputs.iter().chain(fit.iter().flat_map(fit::Fit::inputs)).cloned().collect();
     let pool = session::pool(arguments.machine.threads())?;
-    let read = session::read_source(&loaded, data, &inputs);
+    let read = session::read_source(&loaded, data, &wanted);
     std::thread::scope(|scope| {
         let reading = scope.spawn(read);
         let ready = Ready::new(scope, arguments, &loaded, &plan, &split, file.as_ref(), &pool, console);
         let source = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         let source = source.map_err(|error| session::data_failure(&loaded, data.source.span, &error, console))?;
-        let ready = ready?;
+        let mut ready = ready?;
+        if let Some(fit) = &fit {
+            let machine = (arguments.machine.engine, &pool, plan.seed);
+            fit.compute(&source.train, &split.train, &mut ready.states, machine, console)?;
+        }
         let axes = session::axes(&loaded.program);
         let parts = Parts::new(&source, &split, &inputs, &axes)
             .map_err(|unfed| session::data_failure(&loaded, spans[unfed.input], &unfed.error, console))?;

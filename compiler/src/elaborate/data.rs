@@ -1,10 +1,12 @@
 //! Data blocks: their settings, and the header of their source.
 
 use super::Elab;
+use super::fit::Fitted;
 use super::items::Item;
 use super::padding::Declared;
 use super::scope::Frame;
 use super::source::data_error;
+use crate::ir::graph::Graph;
 use crate::program::{DataPlan, SourceSpec};
 use nnc_grammar::ast::{Block, Expr, Name, StmtKind, Target};
 use nnc_grammar::codes;
@@ -23,6 +25,8 @@ pub(super) struct Data<'a> {
     pub(super) name: &'a Name,
     /// Its fields with their expressions.
     pub(super) fields: Vec<(&'a Target, &'a Expr)>,
+    /// Its statistics.
+    pub(super) fits: Vec<Fitted<'a>>,
     /// What its settings and the source's header say; nothing after a mistake there.
     pub(super) known: Option<Known<'a>>,
 }
@@ -32,6 +36,8 @@ pub(super) struct Data<'a> {
 pub(super) struct Known<'a> {
     /// Source and split.
     pub(super) plan: DataPlan,
+    /// What computes the statistics, if there are any.
+    pub(super) fit: Option<Graph>,
     /// The columns.
     pub(super) schema: Schema,
     /// The axes that are filled up.
@@ -43,6 +49,7 @@ pub(super) struct Known<'a> {
 /// What is written in a data block.
 struct Lines<'a> {
     fields: Vec<(&'a Target, &'a Expr)>,
+    fits: Vec<(&'a Name, &'a Expr)>,
     source: Option<SourceSpec>,
     /// Shares of validation and test, and where they are set.
     shares: (f64, f64, Span),
@@ -76,6 +83,9 @@ impl<'a> Elab<'a> {
                 return None;
             }
         };
+        if let Some(known) = self.data.iter().find(|d| d.name.span == data_name.span) {
+            return Some(known.clone());
+        }
         self.usage.mark(data_name.span);
         let frame = self.new_frame(data_name.span.source, data_name.span, None, String::new());
         self.frames.push(frame);
@@ -83,13 +93,18 @@ impl<'a> Elab<'a> {
         for (target, _) in &lines.fields {
             self.usage.declare(&target.name, "field");
         }
-        let fields = lines.fields.clone();
+        let (fields, fits) = (lines.fields.clone(), lines.fits.clone());
         let known = self.header(data_name, lines);
         self.frames.pop();
-        let data = Data { name: data_name, fields, known };
-        if !self.data.iter().any(|d| d.name.span == data_name.span) {
-            self.data.push(data.clone());
+        let mut data = Data { name: data_name, fields, fits: vec![], known: None };
+        match known {
+            Some(mut known) => {
+                known.fit = self.fits(&mut data, &known, &fits);
+                data.known = Some(known);
+            }
+            None => data.fits = fits.into_iter().map(|(name, _)| Fitted { name, state: None }).collect(),
         }
+        self.data.push(data.clone());
         Some(data)
     }
 
@@ -109,8 +124,14 @@ impl<'a> Elab<'a> {
     }
 
     fn data_lines(&mut self, name: &'a Name, block: &'a Block) -> Lines<'a> {
-        let mut lines =
-            Lines { fields: vec![], source: None, shares: (0.0, 0.0, name.span), padded: vec![], sound: true };
+        let mut lines = Lines {
+            fields: vec![],
+            fits: vec![],
+            source: None,
+            shares: (0.0, 0.0, name.span),
+            padded: vec![],
+            sound: true,
+        };
         let mut seen: Vec<&Name> = vec![];
         for stmt in &block.stmts {
             match &stmt.kind {
@@ -155,13 +176,14 @@ impl<'a> Elab<'a> {
                 StmtKind::Bind { targets, value, form: None } if targets.len() == 1 => {
                     lines.fields.push((&targets[0], value));
                 }
-                StmtKind::Fit { .. } => {
-                    self.unsupported(stmt.span, "`fit`");
-                    lines.sound = false;
-                }
+                StmtKind::Fit { name, value } => lines.fits.push((name, value)),
                 StmtKind::Invalid(_) => lines.sound = false,
                 _ => {
-                    let d = Diagnostic::error(codes::MISPLACED, stmt.span, "a data block has settings and fields only");
+                    let d = Diagnostic::error(
+                        codes::MISPLACED,
+                        stmt.span,
+                        "a data block has settings, fields and `fit` lines only",
+                    );
                     self.report(d.help("a field is `name: [batch, …] = column`"));
                     lines.sound = false;
                 }
@@ -194,7 +216,7 @@ impl<'a> Elab<'a> {
         let train_rows = self.train_rows(&schema, lines.shares)?;
         let (valid, test, _) = lines.shares;
         let plan = DataPlan { name: name.text.clone(), source: spec, valid, test };
-        Some(Known { plan, schema, padded: lines.padded, train_rows })
+        Some(Known { plan, fit: None, schema, padded: lines.padded, train_rows })
     }
 
     /// A frame for a `train` or `predict` block.

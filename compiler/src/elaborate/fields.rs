@@ -17,6 +17,15 @@ use nnc_grammar::span::Span;
 use nnc_runtime::data::tokens::Unit;
 use nnc_runtime::train::Fill;
 
+/// What columns are shown to.
+#[derive(Clone, Copy)]
+pub(super) enum Shown<'a> {
+    /// The expression of a field.
+    Field(&'a Target),
+    /// That of a statistic.
+    Fit,
+}
+
 impl<'a> Elab<'a> {
     /// Makes the fields of a data block that `body` mentions visible in the block being elaborated, and its axis names with
     /// them. `also` names a field by `Data.field`.
@@ -34,7 +43,7 @@ impl<'a> Elab<'a> {
             }
         });
         let scope = self.frame().scope;
-        self.enter_data(data.name);
+        self.enter_data(data);
         // The block sees the axis names of its data as its own.
         self.frame().scope = scope;
         let mut bound = vec![];
@@ -71,7 +80,7 @@ impl<'a> Elab<'a> {
         for data in std::mem::take(&mut self.data) {
             let Some(known) = &data.known else { continue };
             self.graph(Mode::Evaluate, |this| {
-                this.enter_data(data.name);
+                this.enter_data(&data);
                 for (target, e) in &data.fields {
                     let mentioned = this.usage.is_marked(target.name.span);
                     let lacking = if mentioned { Severity::Error } else { Severity::Warning };
@@ -83,12 +92,16 @@ impl<'a> Elab<'a> {
         }
     }
 
-    /// Begins a frame in which fields are elaborated.
-    fn enter_data(&mut self, name: &'a Name) {
+    /// Begins a frame in which fields are elaborated; the statistics of the block are visible in it.
+    pub(super) fn enter_data(&mut self, data: &Data<'a>) {
+        let name = data.name;
         let mut frame = self.new_frame(name.span.source, name.span, None, String::new());
         let batch = BoundAxis::of(Dim::sym(BATCH), name.span);
         frame.dims.insert(BATCH.into(), batch);
         self.frames.push(frame);
+        for fit in &data.fits {
+            self.bind_fit(fit);
+        }
     }
 
     /// `A.image`
@@ -130,7 +143,7 @@ impl<'a> Elab<'a> {
             }
             _ => None,
         };
-        self.bind_columns((name, data), (target, e), classes.as_ref(), lacking);
+        self.bind_columns((name, data), Shown::Field(target), e, classes.as_ref(), lacking);
         let value = self.expr(e);
         let value = match (value, &classes) {
             (Value::Tensor(t), Some(n)) => match &e.kind {
@@ -207,25 +220,31 @@ impl<'a> Elab<'a> {
     }
 
     /// Makes the columns that an expression mentions locals of the data block.
-    fn bind_columns(
+    pub(super) fn bind_columns(
         &mut self,
         (block, data): (&'a Name, &Known<'a>),
-        (target, e): (&'a Target, &'a Expr),
+        shown: Shown<'a>,
+        e: &'a Expr,
         classes: Option<&Dim>,
         lacking: Severity,
     ) {
-        let (mut names, mut called): (Vec<(&'a str, Span)>, Vec<Span>) = (vec![], vec![]);
+        let (mut names, mut called, mut axes): (Vec<(&'a str, Span)>, Vec<Span>, Vec<Span>) = (vec![], vec![], vec![]);
         super::walk::walk(e, &mut |seen| {
             let super::walk::Seen::Expr(e) = seen else { return };
             match &e.kind {
                 ExprKind::Name(n) => names.push((n, e.span)),
-                ExprKind::Call { callee, .. } => called.push(callee.span),
+                ExprKind::Call { callee, args } => {
+                    called.push(callee.span);
+                    let over = args.iter().filter(|arg| arg.name.as_ref().is_some_and(|name| name.text == "over"));
+                    axes.extend(over.map(|arg| arg.value.span));
+                }
                 ExprKind::Pipe { stage, .. } => called.push(stage.span),
                 _ => {}
             }
         });
-        // What is called is no column.
-        for (name, span) in names.into_iter().filter(|(_, span)| !called.contains(span)) {
+        // What is called is no column, nor is an axis.
+        let is_axis = |span: &Span| axes.iter().any(|axis| axis.start <= span.start && span.end <= axis.end);
+        for (name, span) in names.into_iter().filter(|(_, span)| !called.contains(span) && !is_axis(span)) {
             let Some(column) = data.schema.columns.iter().find(|c| c.name == name) else {
                 if self.frame().locals.contains_key(name)
                     || self.items.lookup(self.items.main, name).is_some()
@@ -268,6 +287,11 @@ impl<'a> Elab<'a> {
                 row_shape.iter().map(|&n| Axis { from: from(n), ..Axis::of(Dim::from(n)) }).collect();
             let mut fill = Fill::Fixed;
             if let Some(lengths) = column.lengths {
+                let Shown::Field(target) = shown else {
+                    self.unsupported(span, "a statistic of rows of different lengths");
+                    self.bind_given(name, Value::Invalid, span);
+                    continue;
+                };
                 let Some((axis, along)) = self.row_axis((block, data), target, (name, None, span), lengths) else {
                     self.bind_given(name, Value::Invalid, span);
                     continue;

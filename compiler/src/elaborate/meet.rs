@@ -180,7 +180,7 @@ impl<'a> Elab<'a> {
     }
 
     /// A value as a node: constants at the element type of those they meet.
-    fn materialise(&mut self, b: &Builder, value: &Value<'a>, at: Span, dtype: DType) -> Option<Tensor> {
+    pub(super) fn materialise(&mut self, b: &Builder, value: &Value<'a>, at: Span, dtype: DType) -> Option<Tensor> {
         match value {
             Value::Tensor(t) => Some(t.clone()),
             Value::Num(n) => {

@@ -20,6 +20,7 @@ mod draw;
 mod expr;
 mod fields;
 mod figures;
+mod fit;
 mod freeze;
 mod functions;
 mod given;

@@ -1,5 +1,6 @@
 //! `predict` blocks: bindings in evaluation mode, and those that no line uses are the outputs.
 
+use super::data::Data;
 use super::items::Predict;
 use super::value::Value;
 use super::{Elab, Mode};
@@ -7,7 +8,7 @@ use crate::ir::types::DType;
 use crate::program::PredictPlan;
 use nnc_grammar::ast::{ExprKind, StmtKind};
 use nnc_grammar::codes;
-use nnc_grammar::diagnostic::Diagnostic;
+use nnc_grammar::diagnostic::{Diagnostic, Role};
 use std::collections::HashSet;
 
 impl<'a> Elab<'a> {
@@ -17,6 +18,7 @@ impl<'a> Elab<'a> {
             Some(on) => Some(self.data_block(on)?),
             None => None,
         };
+        self.check_fitted(block, data.as_ref());
         let known = data.as_ref().map(|data| data.known.as_ref().map(|known| known.plan.clone()));
         let mut pictures = vec![];
         let mut used: HashSet<&str> = HashSet::new();
@@ -74,6 +76,21 @@ impl<'a> Elab<'a> {
             None => None,
         };
         Some(PredictPlan { name, data, pictures, graph })
+    }
+
+    /// Statistics are those of the rows trained on: a block that is not trained on has none.
+    fn check_fitted(&mut self, block: &Predict<'a>, data: Option<&Data<'a>>) {
+        let (Some(data), Some(on)) = (data, block.on) else { return };
+        let Some(fit) = data.fits.first() else { return };
+        let trained = self.items.train.first().map_or(&[][..], |train| train.on);
+        if !trained.is_empty() && !trained.iter().any(|name| name.text == on.text) {
+            let d = Diagnostic::error(codes::MISPLACED, on.span, format!("`{}` is not trained on", on.text));
+            let d =
+                d.origin(Role::Declaration, fit.name.span, "this statistic is computed of rows that are trained on");
+            self.report(
+                d.help("predict on the data that the train block names; `nnc predict --input` reads other rows"),
+            );
+        }
     }
 
     /// Makes a binding an output.

@@ -1,7 +1,7 @@
 //! The `train` block: its settings, and its lines once for the train step and once for evaluation.
 
 use super::change::Pending;
-use super::data::Data;
+use super::data::{Data, Known};
 use super::items::Train;
 use super::phase::Changed;
 use super::value::{Tensor, Value};
@@ -106,9 +106,10 @@ impl<'a> Elab<'a> {
             figure.in_training = lines.figures.iter().any(|f| f.name == figure.name);
         }
         let (keep, stop) = self.watches(block.body, &figures, &failed);
-        let (data, batch, epochs) = (data.known?.plan, batch?, epochs?);
+        let Known { plan: data, fit, .. } = data.known?;
+        let (batch, epochs) = (batch?, epochs?);
         let init = lines.inits;
-        Some(TrainPlan { data, batch, epochs, figures, keep, stop, init, cadences, step, partial, evaluate })
+        Some(TrainPlan { data, fit, batch, epochs, figures, keep, stop, init, cadences, step, partial, evaluate })
     }
 
     fn train_settings(&mut self, block: &Train<'a>) -> Settings<'a> {

@@ -20,6 +20,8 @@ pub enum Role {
     Average,
     /// Kept by a layer, not trained: running statistics.
     Statistic,
+    /// Computed of the training rows before the first step.
+    Fitted,
     /// Kept by a metric over one pass: reset before it, never saved.
     Metric,
 }
@@ -27,7 +29,7 @@ pub enum Role {
 impl Role {
     /// Whether a state of this role belongs to the model rather than to its training.
     pub const fn is_weight(self) -> bool {
-        matches!(self, Role::Parameter | Role::Average | Role::Statistic)
+        matches!(self, Role::Parameter | Role::Average | Role::Statistic | Role::Fitted)
     }
 }
 

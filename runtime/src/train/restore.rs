@@ -36,7 +36,7 @@ pub fn restore(checkpoint: &Checkpoint, specs: &[StateSpec], states: &mut [Buffe
         Role::Parameter => true,
         Role::Slot => progress.is_some(),
         Role::Average => progress.is_some() || checkpoint.tensor(&spec.path).is_some(),
-        Role::Statistic => progress.is_some() || checkpoint.tensor(&spec.path).is_some(),
+        Role::Statistic | Role::Fitted => progress.is_some() || checkpoint.tensor(&spec.path).is_some(),
         Role::Metric => false,
     };
     let list: Vec<_> = specs.iter().filter(|s| wanted(s)).map(|s| (s.path.clone(), s.dtype, s.shape.clone())).collect();
