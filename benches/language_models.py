@@ -1,61 +1,46 @@
 #!/usr/bin/env python3
-"""Trains models/charlm.nn and models/gpt.nn and the same models in PyTorch, on the same rows in the same order.
+"""Trains models/charlm.nn and models/gpt.nn and the same models in PyTorch, from the same initial values, on the same rows in the
+same order.
 
-    python benches/language_models.py [--nnc target/release/nnc] [--threads 2] [--epochs 3] [charlm] [gru] [gpt]
+    python benches/language_models.py [--nnc target/release/nnc] [--threads 2] [--epochs 2] [charlm] [gru] [gpt]
+    python benches/language_models.py --check 100 [--nnc target/release/nnc] [charlm] [gru] [gpt]
 
-Needs torch and numpy. Rows are taken in the order of the file, the last tenth held out, as `--order sequential` has it. Initial
-values are drawn from the same distributions, not the same numbers, so perplexities agree to a percent or two, not to the digit.
-Prints for each model the perplexity of the held-out rows and the milliseconds of a training step, of both.
+Needs torch and safetensors. Rows are taken in the order of the file, the last tenth held out, as `--order sequential` has it.
+Prints for each model the perplexity of the held-out rows and the milliseconds of a training step, of both, epoch by epoch in turn;
+with `--check` the largest relative difference of the losses of so many steps in double precision.
 """
 
 import argparse
-import json
 import math
-import pathlib
-import subprocess
 import time
 
 import torch
 from torch import nn
 from torch.nn import functional as F
 
-ROOT = pathlib.Path(__file__).resolve().parent.parent
+from same_start import ROOT, Nnc, farthest
+
 WINDOW, BATCH = 65, 32
 
 
-def glorot(module):
-    for name, p in module.named_parameters():
-        if p.dim() > 1:
-            nn.init.xavier_uniform_(p)
-        else:
-            nn.init.zeros_(p)
-
-
 class Recurrent(nn.Module):
-    def __init__(self, vocab, kind):
+    def __init__(self, start, kind):
         super().__init__()
-        self.embed = nn.Embedding(vocab, 32)
-        self.rnn = kind(32, 128, batch_first=True)
-        self.out = nn.Linear(128, vocab)
-        glorot(self.rnn)
-        glorot(self.out)
-        # One bias a gate, as nnc has it.
-        if kind is nn.LSTM:
-            self.rnn.bias_hh_l0.requires_grad_(False)
+        self.embed = start.embedding("Reader.embedding")
+        self.rnn = start.recurrent(kind, f"Reader.{kind.__name__.lower()}")
+        self.out = start.dense("Reader.dense")
 
     def forward(self, x):
         return self.out(self.rnn(self.embed(x))[0])
 
 
 class Block(nn.Module):
-    def __init__(self, n, heads):
+    def __init__(self, start, path, heads):
         super().__init__()
         self.heads = heads
-        self.before, self.between = nn.LayerNorm(n), nn.LayerNorm(n)
-        self.given, self.joined = nn.Linear(n, 3 * n), nn.Linear(n, n)
-        self.up, self.down = nn.Linear(n, 4 * n), nn.Linear(4 * n, n)
-        for module in (self.given, self.joined, self.up, self.down):
-            glorot(module)
+        self.before, self.between = start.norm(f"{path}.layer_norm"), start.norm(f"{path}.layer_norm_2")
+        self.given, self.joined = (start.dense(f"{path}.self_attention.{part}") for part in ("given", "joined"))
+        self.up, self.down = start.dense(f"{path}.dense"), start.dense(f"{path}.dense_2")
 
     def forward(self, x):
         b, t, n = x.shape
@@ -68,13 +53,12 @@ class Block(nn.Module):
 
 
 class Gpt(nn.Module):
-    def __init__(self, vocab, n=96):
+    def __init__(self, start):
         super().__init__()
-        self.embed = nn.Embedding(vocab, n)
-        self.positions = nn.Parameter(torch.randn(64, n) * 0.02)
-        self.blocks = nn.Sequential(*(Block(n, 4) for _ in range(3)))
-        self.norm, self.out = nn.LayerNorm(n), nn.Linear(n, vocab)
-        glorot(self.out)
+        self.embed = start.embedding("Gpt.embedding")
+        self.positions = start.parameter("Gpt.positions.w")
+        self.blocks = nn.Sequential(*(Block(start, f"Gpt.block[{i}]", 4) for i in range(3)))
+        self.norm, self.out = start.norm("Gpt.layer_norm"), start.dense("Gpt.dense")
 
     def forward(self, x):
         return self.out(self.norm(self.blocks(self.embed(x) + self.positions)))
@@ -86,45 +70,61 @@ def rows():
     codes = torch.tensor([numbers[c] for c in text])
     cut = codes.unfold(0, WINDOW, WINDOW - 1)
     held = math.floor(0.1 * len(cut) + 0.5)
-    return cut[:-held], cut[-held:], len(numbers) + 4
+    return cut[:-held], cut[-held:]
 
 
-def torch_run(model, epochs, schedule):
-    train, valid, _ = rows()
-    batches = train.split(BATCH)
-    steps = epochs * len(batches)
-    if schedule:
-        peak, n = 0.002, 100
-        optimizer = torch.optim.AdamW(model.parameters(), lr=peak)
-        cosine = lambda t: 0.5 * (1 + math.cos(math.pi * min(t / steps, 1)))
-        rate = lambda t: (t + 1) / n if t < n else cosine(t - n)
-        scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, rate)
-    else:
-        optimizer, scheduler = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=0.002), None
-    best, begin, spent = float("inf"), time.perf_counter(), 0.0
-    for _ in range(epochs):
-        begin = time.perf_counter()
-        for b in batches:
-            optimizer.zero_grad()
-            loss = F.cross_entropy(model(b[:, :-1]).flatten(0, 1), b[:, 1:].flatten())
+class Torch:
+    """A run of `steps` steps in PyTorch."""
+
+    def __init__(self, model, steps, warmed):
+        self.model = model
+        if warmed:
+            peak, n = 0.002, 100
+            self.optimizer = torch.optim.AdamW(model.parameters(), lr=peak)
+            cosine = lambda t: 0.5 * (1 + math.cos(math.pi * min(t / steps, 1)))
+            rate = lambda t: (t + 1) / n if t < n else cosine(t - n)
+        else:
+            self.optimizer, rate = torch.optim.Adam(model.parameters(), lr=0.002), lambda t: 1
+        self.scheduler = torch.optim.lr_scheduler.LambdaLR(self.optimizer, rate)
+
+    def loss(self, rows):
+        return F.cross_entropy(self.model(rows[:, :-1]).flatten(0, 1), rows[:, 1:].flatten())
+
+    def train(self, batches):
+        """The loss of each batch before its step, and the milliseconds of a step."""
+        losses, begin = [], time.perf_counter()
+        for rows in batches:
+            self.optimizer.zero_grad()
+            loss = self.loss(rows)
             loss.backward()
-            optimizer.step()
-            if scheduler:
-                scheduler.step()
-        spent += time.perf_counter() - begin
+            self.optimizer.step()
+            self.scheduler.step()
+            losses.append(loss.item())
+        return losses, 1e3 * (time.perf_counter() - begin) / len(losses)
+
+    def held_out(self, rows):
         with torch.no_grad():
-            parts = [(F.cross_entropy(model(b[:, :-1]).flatten(0, 1), b[:, 1:].flatten()).item(), len(b)) for b in valid.split(BATCH)]
-        best = min(best, sum(loss * n for loss, n in parts) / sum(n for _, n in parts))
-    return math.exp(best), 1e3 * spent / steps
+            total = sum(self.loss(part).item() * len(part) for part in rows.split(BATCH))
+        return math.exp(total / len(rows))
 
 
-def nnc_run(nnc, file, epochs, threads, more):
-    command = [nnc, "run", str(ROOT / "models" / file), "--order", "sequential", "--epochs", str(epochs)]
-    command += ["--threads", str(threads), "--json", *more]
-    lines = subprocess.run(command, check=True, capture_output=True, text=True).stdout.splitlines()
-    events = [json.loads(line) for line in lines]
-    end = events[-1]
-    return end["valid"]["perplexity"], 1e3 * end["train_seconds"] / end["steps"]
+def check(nnc, model, warmed, steps):
+    train, _ = rows()
+    batches = (train.split(BATCH) * (1 + steps * BATCH // len(train)))[:steps]
+    theirs, _ = Torch(model, steps, warmed).train(batches)
+    return farthest(nnc.losses(steps), theirs)
+
+
+def compare(nnc, model, warmed, epochs):
+    train, valid = rows()
+    batches = train.split(BATCH)
+    theirs = Torch(model, epochs * len(batches), warmed)
+    events = nnc.run("--epochs", epochs)
+    told = [event for event in events if event["event"] == "epoch"]
+    for event in told:
+        _, ms = theirs.train(batches)
+        ours = 1e3 * event["seconds"] / len(batches)
+        yield event["epoch"], event["valid"]["perplexity"], theirs.held_out(valid), ours, ms
 
 
 def main():
@@ -132,22 +132,26 @@ def main():
     parser.add_argument("models", nargs="*", default=["charlm", "gru", "gpt"])
     parser.add_argument("--nnc", default=str(ROOT / "target/release/nnc"))
     parser.add_argument("--threads", type=int, default=2)
-    parser.add_argument("--epochs", type=int, default=3)
+    parser.add_argument("--epochs", type=int, default=2)
+    parser.add_argument("--check", type=int, metavar="STEPS")
     given = parser.parse_args()
-    torch.manual_seed(0)
     torch.set_num_threads(given.threads)
-    vocab = rows()[2]
+    text = f"text={ROOT / 'models/data/persuasion.txt'}"
     made = {
-        "charlm": ("charlm.nn", [], lambda: Recurrent(vocab, nn.LSTM)),
-        "gru": ("charlm.nn", ["--set", "gru=true"], lambda: Recurrent(vocab, nn.GRU)),
-        "gpt": ("gpt.nn", [], lambda: Gpt(vocab)),
+        "charlm": ("charlm.nn", [text], lambda start: Recurrent(start, nn.LSTM)),
+        "gru": ("charlm.nn", [text, "gru=true"], lambda start: Recurrent(start, nn.GRU)),
+        "gpt": ("gpt.nn", [text], Gpt),
     }
-    print("model    perplexity nnc / torch      ms a step nnc / torch")
     for name in given.models:
-        file, more, model = made[name]
-        ours = nnc_run(given.nnc, file, given.epochs, given.threads, more)
-        theirs = torch_run(model(), given.epochs, name == "gpt")
-        print(f"{name:8} {ours[0]:8.4f} / {theirs[0]:8.4f}        {ours[1]:8.2f} / {theirs[1]:8.2f}", flush=True)
+        file, options, model = made[name]
+        nnc = Nnc(given.nnc, file, options, given.threads, double=given.check is not None)
+        model = model(nnc.start())
+        if given.check is not None:
+            print(f"{name:8} {given.check} steps in f64: losses differ by {check(nnc, model, name == 'gpt', given.check):.1e}", flush=True)
+            continue
+        for epoch, ours, theirs, our_ms, their_ms in compare(nnc, model, name == "gpt", given.epochs):
+            figures = f"perplexity {ours:8.4f} / {theirs:8.4f} ({ours / theirs - 1:+.2%})"
+            print(f"{name:8} epoch {epoch} nnc / torch: {figures}, {our_ms:.2f} / {their_ms:.2f} ms a step", flush=True)
 
 
 if __name__ == "__main__":
