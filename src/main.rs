@@ -1,5 +1,6 @@
 //! The command line of nnc: everything that meets a person.
 
+mod blocks;
 mod cli;
 mod commands;
 mod compile;

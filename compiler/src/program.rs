@@ -162,13 +162,22 @@ pub struct Init {
     pub at: Span,
 }
 
+/// A data block that is trained on.
+#[derive(Debug, Clone)]
+pub struct TrainData {
+    /// Source and split.
+    pub plan: DataPlan,
+    /// Its updates are the statistics of the data, of all training rows as one batch.
+    pub fit: Option<Graph>,
+}
+
 /// A `train` block.
 #[derive(Debug, Clone)]
 pub struct TrainPlan {
-    /// The data trained on.
-    pub data: DataPlan,
-    /// Its updates are the statistics of the data, of all training rows as one batch.
-    pub fit: Option<Graph>,
+    /// The data trained on: a pass over its rows is an epoch.
+    pub data: TrainData,
+    /// Further data, which gives as many rows as each batch of the first has and begins anew where it ends.
+    pub others: Vec<TrainData>,
     /// Rows of a batch.
     pub batch: usize,
     /// Passes over the training rows.
@@ -192,6 +201,11 @@ pub struct TrainPlan {
 }
 
 impl TrainPlan {
+    /// All data, in the order in which the block names them.
+    pub fn blocks(&self) -> impl Iterator<Item = &TrainData> {
+        std::iter::once(&self.data).chain(&self.others)
+    }
+
     /// The graphs of the kinds of steps, in the order of `cadences`.
     pub fn kinds(&self) -> impl Iterator<Item = &Graph> {
         std::iter::once(&self.step).chain(&self.partial)

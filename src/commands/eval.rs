@@ -3,9 +3,11 @@
 use clap::Args;
 use nnc_compiler::world::Options;
 use nnc_grammar::codes;
-use nnc_runtime::train::{Cadences, Evaluator, Figures, Halt, Order, Part, Parts, Plan, input_buffers};
+use nnc_runtime::data::Source;
+use nnc_runtime::train::{Cadences, Evaluator, Figures, Halt, Order, Part, Plan, input_buffers};
 use serde::Serialize;
 
+use crate::blocks::{self, Block};
 use crate::cli::WeightsArguments;
 use crate::compile::no_step;
 use crate::console::{Console, Failed};
@@ -45,13 +47,10 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     let (seed, order) = weights::split_key(Some(&file)).unwrap_or((0, Order::Shuffled));
     let seed = arguments.seed.unwrap_or(seed);
     let batch = session::batch_of(train)?;
-    let split = session::split_rows(&loaded, &train.data, order, seed, console)?;
-    let (inputs, spans) = session::inputs(&loaded.program, &[&train.evaluate]);
-    let source = session::read_source(&loaded, &train.data, &inputs)();
-    let source = source.map_err(|error| session::data_failure(&loaded, train.data.source.span, &error, console))?;
-    let axes = session::axes(&loaded.program);
-    let parts = Parts::new(&source, &split, &inputs, &axes)
-        .map_err(|unfed| session::data_failure(&loaded, spans[unfed.input], &unfed.error, console))?;
+    let blocks = Block::all(&loaded, train, &[&train.evaluate], (order, seed), console)?;
+    let read = |block: &Block<'_>| block.read(&loaded, &[])().map_err(|error| block.failure(&loaded, &error, console));
+    let sources = blocks.iter().map(read).collect::<Result<Vec<Source>, Failed>>()?;
+    let parts = blocks::parts(&loaded, &blocks, &sources, console)?;
 
     let (engine, pool) = (given.machine.engine, session::pool(given.machine.threads())?);
     let specs = session::state_specs(&loaded.program);
@@ -73,13 +72,13 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     let mut evaluator = Evaluator::new(steps, batch, &plan.figures, &specs, &states);
     weights::check_fitted(&loaded, &given.weights, &file)?;
     weights::restore_into(&loaded, &given.weights, &file, &specs, &mut states, console)?;
+    let (inputs, axes) = (blocks::inputs(&blocks), session::axes(&loaded.program));
     let mut buffers = input_buffers(loaded.program.inputs.len(), &inputs, &axes, batch.get())
         .ok_or_else(|| Plain::new(codes::TOO_LARGE, "a batch takes more bytes than can be counted"))?;
 
     let machine = (&pool, given.machine.threads_always, seed);
     let mut evaluate = |part: Part| {
-        let (feed, rows) = (parts.feed(part), parts.rows(part));
-        evaluator.evaluate(feed, rows, &mut states, &mut buffers, machine).map_err(|halt| match halt {
+        evaluator.evaluate(&parts, part, &mut states, &mut buffers, machine).map_err(|halt| match halt {
             Halt::NoStep(none) => no_step(&loaded, console, &none),
             Halt::NotFinite(batch) => {
                 let headline = format!("the loss of the {part} rows is not finite in batch {}", batch + 1);

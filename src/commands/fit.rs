@@ -1,7 +1,7 @@
 //! The statistics of the training rows, computed before a run begins: `fit m = mean(area)`.
 
 use nnc_compiler::ir::graph::Graph;
-use nnc_compiler::program::TrainPlan;
+use nnc_compiler::program::TrainData;
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
 use nnc_grammar::span::Span;
@@ -27,9 +27,9 @@ pub(super) struct Fit<'a> {
 }
 
 impl<'a> Fit<'a> {
-    /// The statistics of the data trained on, if there are any that the file to start from does not hold.
-    pub(super) fn of(loaded: &'a Loaded, train: &'a TrainPlan, file: Option<&Checkpoint>) -> Option<Fit<'a>> {
-        let graph = train.fit.as_ref()?;
+    /// The statistics of data trained on, if there are any that the file to start from does not hold.
+    pub(super) fn of(loaded: &'a Loaded, data: &'a TrainData, file: Option<&Checkpoint>) -> Option<Fit<'a>> {
+        let graph = data.fit.as_ref()?;
         if file.is_some_and(|file| weights::unfitted(&loaded.program, file).is_none()) {
             return None;
         }

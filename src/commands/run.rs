@@ -9,18 +9,20 @@ use std::time::Instant;
 
 use clap::{Args, ValueEnum};
 use nnc_compiler::world::Options;
+use nnc_grammar::codes;
 use nnc_runtime::checkpoint::Checkpoint;
-use nnc_runtime::data::Source;
 use nnc_runtime::data::split::Split;
+use nnc_runtime::data::{DataError, Source};
 use nnc_runtime::train::{
     Evaluator, Event, InputSpec, Job, Order, Outcome, Part, Parts, Plan, Progress as RunProgress, StateSpec, Steps,
     input_buffers,
 };
 use nnc_runtime::{buffer::Buffer, kernels::pool::Pool};
 
-use super::fit;
+use super::fit::Fit;
 use super::run_end::{Finish, conclude, not_finite};
 use super::run_folder::{Out, interrupted};
+use crate::blocks::{self, Block};
 use crate::cli::{MachineArguments, ProgramArguments};
 use crate::console::{Console, Failed};
 use crate::load::{Loaded, load};
@@ -94,28 +96,33 @@ pub(crate) fn run(arguments: &Arguments, console: &Console, start: Instant) -> R
     let loaded = load(&arguments.program, options, console)?;
     let plan = plan(arguments, &loaded, file.as_ref())?;
     warn_of_silent_rules(&loaded, console)?;
-    let data = &session::train_plan(&loaded)?.data;
-    let split = session::split_rows(&loaded, data, plan.order, plan.seed, console)?;
     let train = session::train_plan(&loaded)?;
-    let (inputs, spans) = session::inputs(&loaded.program, &[&train.step, &train.evaluate]);
-    let fit = fit::Fit::of(&loaded, train, file.as_ref());
-    let wanted: Vec<InputSpec> = inputs.iter().chain(fit.iter().flat_map(fit::Fit::inputs)).cloned().collect();
+    let graphs = [&train.step, &train.evaluate];
+    let blocks = Block::all(&loaded, train, &graphs, (plan.order, plan.seed), console)?;
+    let missing = || Plain::new(codes::MISSING_SETTING, "the train block names no data");
+    let first = blocks.first().ok_or_else(missing)?;
+    let fits: Vec<Option<Fit<'_>>> = train.blocks().map(|data| Fit::of(&loaded, data, file.as_ref())).collect();
     let pool = session::pool(arguments.machine.threads())?;
-    let read = session::read_source(&loaded, data, &wanted);
+    let read = blocks.iter().zip(&fits).map(|(block, fit)| block.read(&loaded, fit.as_ref().map_or(&[], Fit::inputs)));
+    let read: Vec<_> = read.collect();
     std::thread::scope(|scope| {
-        let reading = scope.spawn(read);
-        let ready = Ready::new(scope, arguments, &loaded, &plan, &split, file.as_ref(), &pool, console);
-        let source = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
-        let source = source.map_err(|error| session::data_failure(&loaded, data.source.span, &error, console))?;
+        let reading = scope.spawn(|| read.into_iter().map(|read| read()).collect::<Vec<_>>());
+        let ready = Ready::new(scope, arguments, &loaded, &plan, &first.split, file.as_ref(), &pool, console);
+        let sources = reading.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        let sound = |(source, block): (Result<Source, DataError>, &Block<'_>)| {
+            source.map_err(|error| block.failure(&loaded, &error, console))
+        };
+        let sources = sources.into_iter().zip(&blocks).map(sound).collect::<Result<Vec<Source>, Failed>>()?;
         let mut ready = ready?;
-        if let Some(fit) = &fit {
-            let machine = (arguments.machine.engine, &pool, plan.seed);
-            fit.compute(&source.train, &split.train, &mut ready.states, machine, console)?;
+        for ((fit, block), source) in fits.iter().zip(&blocks).zip(&sources) {
+            if let Some(fit) = fit {
+                let machine = (arguments.machine.engine, &pool, plan.seed);
+                fit.compute(&source.train, &block.split.train, &mut ready.states, machine, console)?;
+            }
         }
-        let axes = session::axes(&loaded.program);
-        let parts = Parts::new(&source, &split, &inputs, &axes)
-            .map_err(|unfed| session::data_failure(&loaded, spans[unfed.input], &unfed.error, console))?;
-        let run = Running { arguments, loaded: &loaded, console, plan: &plan, inputs: &inputs, source: &source, start };
+        let (parts, inputs) = (blocks::parts(&loaded, &blocks, &sources, console)?, blocks::inputs(&blocks));
+        let run =
+            Running { arguments, loaded: &loaded, console, plan: &plan, inputs: &inputs, sources: &sources, start };
         run.train(&parts, ready, &pool, out)
     })
 }
@@ -143,7 +150,7 @@ fn plan(arguments: &Arguments, loaded: &Loaded, file: Option<&Checkpoint>) -> Re
 fn warn_of_silent_rules(loaded: &Loaded, console: &Console) -> Result<(), Plain> {
     let train = session::train_plan(loaded)?;
     let watches = train.keep.iter().chain(train.stop.iter().map(|(_, watch)| watch));
-    if train.data.valid == 0.0 && watches.map(session::watch).any(|watch| watch.part == Part::Valid) {
+    if train.data.plan.valid == 0.0 && watches.map(session::watch).any(|watch| watch.part == Part::Valid) {
         console.remark("no rows are held out, so the lines that watch them (`keep`, `stop`) do nothing");
     }
     Ok(())
@@ -204,7 +211,8 @@ pub(super) struct Running<'a> {
     pub(super) console: &'a Console,
     pub(super) plan: &'a Plan,
     inputs: &'a [InputSpec],
-    pub(super) source: &'a Source,
+    /// Of the data blocks in order.
+    pub(super) sources: &'a [Source],
     start: Instant,
 }
 
@@ -214,9 +222,9 @@ impl Running<'_> {
         let count = self.loaded.program.inputs.len();
         let axes = session::axes(&self.loaded.program);
         let mut inputs = input_buffers(count, self.inputs, &axes, self.plan.batch.get())
-            .ok_or_else(|| Plain::new(nnc_grammar::codes::TOO_LARGE, "a batch takes more bytes than can be counted"))?;
+            .ok_or_else(|| Plain::new(codes::TOO_LARGE, "a batch takes more bytes than can be counted"))?;
         let signals = Signals::listen()
-            .map_err(|error| Plain::new(nnc_grammar::codes::FILE, format!("cannot listen for signals: {error}")))?;
+            .map_err(|error| Plain::new(codes::FILE, format!("cannot listen for signals: {error}")))?;
         out.open(self, progress.epoch)?;
         self.console.say(&model_table(&self.loaded.program.table));
         let mut events = self.arguments.json.then(Events::new);

@@ -59,14 +59,15 @@ pub(super) fn not_finite(run: &Running<'_>, failure: Failure, folder: Option<&Fo
         Part::Train => format!("the loss is not a finite number in step {step}, epoch {epoch}"),
         _ => format!("the loss of the {part} rows is not a finite number after step {step}, epoch {epoch}"),
     };
-    let table = match (part, &run.source.test) {
+    // The rows are those of the first data block.
+    let table = run.sources.first().map(|source| match (part, &source.test) {
         (Part::Test, Some(test)) => test,
-        _ => &run.source.train,
-    };
+        _ => &source.train,
+    });
     let help = "if the data are sound, a smaller learning rate keeps the loss finite";
     let notes = [
         Some(format!("the batch held the rows {}", listed(&rows))),
-        broken_value(table, &rows),
+        table.and_then(|table| broken_value(table, &rows)),
         Some("no state has changed in that step".to_owned()),
         folder
             .map(|folder| folder.path().join(LAST))

@@ -19,7 +19,12 @@ use crate::world::beside;
 /// begins with.
 pub(super) fn resolved(run: &Running<'_>, init: Option<&Path>) -> Result<Vec<(String, String)>, Plain> {
     let program = &run.loaded.program;
-    let data = program.train.iter().map(|t| &t.data).chain(program.predict.iter().filter_map(|p| p.data.as_ref()));
+    let data = program
+        .train
+        .iter()
+        .flat_map(|t| t.blocks())
+        .map(|data| &data.plan)
+        .chain(program.predict.iter().filter_map(|p| p.data.as_ref()));
     let mut paths: Vec<(Span, String)> = vec![];
     for spec in data.map(|data| &data.source) {
         let path = run.loaded.request(spec).path;

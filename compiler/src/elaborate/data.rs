@@ -31,6 +31,13 @@ pub(super) struct Data<'a> {
     pub(super) known: Option<Known<'a>>,
 }
 
+impl Data<'_> {
+    /// Whether it has a field of this name.
+    pub(super) fn has_field(&self, name: &str) -> bool {
+        self.fields.iter().any(|(target, _)| target.name.text == name)
+    }
+}
+
 /// What the rows of a data block are.
 #[derive(Clone)]
 pub(super) struct Known<'a> {

@@ -100,6 +100,14 @@ impl<'a> Elab<'a> {
     }
 
     fn unknown_name(&mut self, name: &str, span: Span) -> Value<'a> {
+        let fields = self.data_fields.iter().filter(|(_, field)| field == name);
+        let blocks: Vec<String> = fields.map(|(data, _)| format!("`{data}`")).collect();
+        if let [first, _, ..] = blocks.as_slice() {
+            let headline = format!("`{name}` is a field of {}", blocks.join(" and of "));
+            let d = Diagnostic::error(codes::UNKNOWN_NAME, span, headline);
+            let first = first.trim_matches('`');
+            return self.fail(d.help(format!("say of which block: `{first}.{name}`")));
+        }
         let source = self.frame().source;
         let items = self.items;
         let frame = self.frame();
@@ -115,6 +123,16 @@ impl<'a> Elab<'a> {
             && let Some(value) = self.field_of(data, member)
         {
             return value;
+        }
+        if let ExprKind::Name(data) = &base.kind
+            && self.data_fields.iter().any(|(block, _)| block == data)
+        {
+            let headline = format!("`{data}` has no field `{}`", member.text);
+            let d = Diagnostic::error(codes::UNKNOWN_NAME, member.span, headline);
+            let fields: Vec<&str> =
+                self.data_fields.iter().filter(|(block, _)| block == data).map(|(_, field)| field.as_str()).collect();
+            let d = super::suggest::suggest(d, member, fields.iter().copied());
+            return self.fail(d);
         }
         if let ExprKind::Name(name) = &base.kind
             && let Some(carries) = self.frame().finished.get(name)

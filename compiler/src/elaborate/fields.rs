@@ -16,6 +16,7 @@ use nnc_grammar::diagnostic::{Diagnostic, Role, Severity};
 use nnc_grammar::span::Span;
 use nnc_runtime::data::tokens::Unit;
 use nnc_runtime::train::Fill;
+use std::collections::HashMap;
 
 /// What columns are shown to.
 #[derive(Clone, Copy)]
@@ -27,14 +28,40 @@ pub(super) enum Shown<'a> {
 }
 
 impl<'a> Elab<'a> {
-    /// Makes the fields of a data block that `body` mentions visible in the block being elaborated, and its axis names with
-    /// them. `also` names a field by `Data.field`.
-    pub(super) fn bind_fields(&mut self, data: &Data<'a>, body: &'a Block) {
+    /// Makes the fields of data blocks that `body` mentions visible in the block being elaborated, and their axis names with
+    /// them. A field is named alone where no other block has one of its name, and always by `Data.field`.
+    pub(super) fn bind_all_fields(&mut self, blocks: &[Data<'a>], body: &'a Block) {
+        self.data_fields.clear();
+        let outer = self.frame().dims.clone();
+        let mut sizes: HashMap<String, Option<BoundAxis>> = HashMap::new();
+        for data in blocks {
+            let mut others = blocks.iter().filter(|other| other.name.span != data.name.span);
+            let shared = |name: &str| others.clone().any(|other| other.has_field(name));
+            let alone: Vec<&str> =
+                data.fields.iter().map(|(t, _)| t.name.text.as_str()).filter(|name| !shared(name)).collect();
+            self.frame().dims.clone_from(&outer);
+            self.bind_fields(data, body, &alone);
+            if others.next().is_none() {
+                return;
+            }
+            // A name that two blocks give to axes of different sizes means neither.
+            for (name, axis) in self.frame().dims.clone() {
+                let known = sizes.entry(name).or_insert_with(|| Some(axis.clone()));
+                if known.as_ref().is_some_and(|known| known.size != axis.size) {
+                    *known = None;
+                }
+            }
+        }
+        self.frame().dims = sizes.into_iter().filter_map(|(name, axis)| Some((name, axis?))).collect();
+    }
+
+    /// Makes the fields of one data block visible; those of `alone` by their names alone, too.
+    fn bind_fields(&mut self, data: &Data<'a>, body: &'a Block, alone: &[&str]) {
         let mut mentioned: Vec<String> = vec![];
         super::walk::walk_block(body, &mut |seen| {
             if let super::walk::Seen::Expr(e) = seen {
                 match &e.kind {
-                    ExprKind::Name(n) => mentioned.push(n.clone()),
+                    ExprKind::Name(n) if alone.contains(&n.as_str()) => mentioned.push(n.clone()),
                     ExprKind::Member(base, field) if matches!(&base.kind, ExprKind::Name(b) if *b == data.name.text) => {
                         mentioned.push(field.text.clone());
                     }
@@ -59,7 +86,10 @@ impl<'a> Elab<'a> {
         }
         let dims = self.frames.pop().map(|f| f.dims).unwrap_or_default();
         for (name, value, span) in bound {
-            self.bind(name, value, span);
+            self.bind_given(&format!("{}.{}", data.name.text, name.text), value.clone(), name.span);
+            if alone.contains(&name.text.as_str()) {
+                self.bind(name, value, span);
+            }
         }
         if data.known.is_none() {
             // What the types would have named is not unknown, only its sizes are.
@@ -68,7 +98,6 @@ impl<'a> Elab<'a> {
             }
         }
         self.frame().dims.extend(dims);
-        self.data_fields.clear();
         for (target, _) in &data.fields {
             self.data_fields.push((data.name.text.clone(), target.name.text.clone()));
         }
@@ -106,8 +135,11 @@ impl<'a> Elab<'a> {
 
     /// `A.image`
     pub(super) fn field_of(&mut self, data: &str, field: &Name) -> Option<Value<'a>> {
+        if field.text == BATCH && self.data_fields.iter().any(|(d, _)| d == data) {
+            return self.local(BATCH);
+        }
         let known = self.data_fields.iter().any(|(d, f)| d == data && *f == field.text);
-        if known { self.local(&field.text) } else { None }
+        if known { self.local(&format!("{data}.{}", field.text)) } else { None }
     }
 
     /// A field; `lacking` is how grave it is that the source has no such column.

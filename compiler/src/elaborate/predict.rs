@@ -34,7 +34,7 @@ impl<'a> Elab<'a> {
             this.frames.push(frame);
             let given = this.given(block);
             if let Some(data) = &data {
-                this.bind_fields(data, block.body);
+                this.bind_all_fields(std::slice::from_ref(data), block.body);
             }
             let mut n_outputs = 0;
             for stmt in &block.body.stmts {

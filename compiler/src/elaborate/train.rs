@@ -6,7 +6,7 @@ use super::items::Train;
 use super::phase::Changed;
 use super::value::{Tensor, Value};
 use super::{Elab, Mode};
-use crate::program::{Figure, Init, TrainPlan};
+use crate::program::{Figure, Init, TrainData, TrainPlan};
 use nnc_grammar::ast::{Expr, Name, Stmt, StmtKind};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
@@ -83,7 +83,7 @@ impl<'a> Elab<'a> {
         let Settings { batch, epochs, .. } = settings;
         let data = self.train_data(block)?;
         // What a setting or the data lack does not hide what is wrong in the lines.
-        let rows = data.known.as_ref().map_or(1, |known| known.train_rows);
+        let rows = data.first().and_then(|first| first.known.as_ref()).map_or(1, |known| known.train_rows);
         let updates = epochs.unwrap_or(1).saturating_mul(rows.div_ceil(batch.unwrap_or(1)));
         let steps = self.options.steps.unwrap_or(updates);
         let (lines, step) =
@@ -106,10 +106,12 @@ impl<'a> Elab<'a> {
             figure.in_training = lines.figures.iter().any(|f| f.name == figure.name);
         }
         let (keep, stop) = self.watches(block.body, &figures, &failed);
-        let Known { plan: data, fit, .. } = data.known?;
+        let read = |data: Data<'a>| data.known.map(|Known { plan, fit, .. }| TrainData { plan, fit });
+        let mut blocks = data.into_iter().map(read).collect::<Option<Vec<TrainData>>>()?.into_iter();
+        let (data, others) = (blocks.next()?, blocks.collect());
         let (batch, epochs) = (batch?, epochs?);
         let init = lines.inits;
-        Some(TrainPlan { data, fit, batch, epochs, figures, keep, stop, init, cadences, step, partial, evaluate })
+        Some(TrainPlan { data, others, batch, epochs, figures, keep, stop, init, cadences, step, partial, evaluate })
     }
 
     fn train_settings(&mut self, block: &Train<'a>) -> Settings<'a> {
@@ -170,32 +172,34 @@ impl<'a> Elab<'a> {
         Settings { batch, epochs, accumulate, clip, average }
     }
 
-    fn train_data(&mut self, block: &Train<'a>) -> Option<Data<'a>> {
-        match block.on {
-            [one] => self.data_block(one),
-            [] => {
-                let d = Diagnostic::error(codes::MISSING_SETTING, block.head, "the `train` block names no data");
-                self.report(d.help("write `train on NAME { … }`"));
-                None
-            }
-            [_, second, ..] => {
-                self.unsupported(second.span, "training on several data blocks");
-                None
+    /// The data blocks, in the order in which they are named.
+    fn train_data(&mut self, block: &Train<'a>) -> Option<Vec<Data<'a>>> {
+        if block.on.is_empty() {
+            let d = Diagnostic::error(codes::MISSING_SETTING, block.head, "the `train` block names no data");
+            self.report(d.help("write `train on NAME { … }`"));
+            return None;
+        }
+        for (i, name) in block.on.iter().enumerate() {
+            if let Some(first) = block.on[..i].iter().find(|first| first.text == name.text) {
+                let d = Diagnostic::error(codes::DUPLICATE_NAME, name.span, format!("`{}` is named twice", name.text));
+                self.report(d.origin(Role::Previous, first.span, "first named here"));
+                return None;
             }
         }
+        block.on.iter().map(|name| self.data_block(name)).collect()
     }
 
     /// The lines of the block in order, in the mode being elaborated.
     fn train_lines(
         &mut self,
         block: &Train<'a>,
-        data: &Data<'a>,
+        data: &[Data<'a>],
         settings: &Settings<'a>,
         (steps, due): (usize, Option<(Cadences, usize)>),
     ) -> Lines<'a> {
         let frame = self.block_frame(block.head);
         self.frames.push(frame);
-        self.bind_fields(data, block.body);
+        self.bind_all_fields(data, block.body);
         let Settings { accumulate, clip, average, .. } = *settings;
         let mut lines = Lines { steps, due, every: accumulate, accumulate, clip, average, ..Lines::default() };
         self.note_cadence(accumulate, block.head, &mut lines);

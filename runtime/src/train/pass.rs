@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use super::accumulate::Accumulator;
-use super::feed::Feed;
 use super::figures::Figures;
-use super::plan::{FigureSpec, Role, StateSpec};
+use super::parts::{Companions, Parts};
+use super::plan::{FigureSpec, Part, Role, StateSpec};
 use crate::buffer::Buffer;
 use crate::kernels::pool::Pool;
 use crate::step::{Step, StepIo};
@@ -145,6 +145,7 @@ pub struct Evaluator<'a> {
     initial: Vec<(usize, Buffer)>,
     /// The free sizes of the batch in progress.
     sizes: Vec<usize>,
+    companions: Companions,
 }
 
 impl<'a> Evaluator<'a> {
@@ -163,18 +164,26 @@ impl<'a> Evaluator<'a> {
         steps.report(figures, true);
         let metrics = specs.iter().zip(states).enumerate().filter(|(_, (spec, _))| spec.role == Role::Metric);
         let initial = metrics.map(|(number, (_, state))| (number, state.clone())).collect();
-        Evaluator { steps, batch, accumulator: Accumulator::new(figures.iter().cloned()), initial, sizes: vec![] }
+        Evaluator {
+            steps,
+            batch,
+            accumulator: Accumulator::new(figures.iter().cloned()),
+            initial,
+            sizes: vec![],
+            companions: Companions::default(),
+        }
     }
 
-    /// One pass over `rows`; no figures when there are none.
+    /// One pass over the rows of a part; no figures when there are none.
     pub(crate) fn pass(
         &mut self,
-        feed: &Feed<'_>,
-        rows: &[u32],
+        parts: &Parts<'_>,
+        part: Part,
         states: &mut [Buffer],
         inputs: &mut [Buffer],
         machine: Machine<'_>,
     ) -> Result<Figures, Halt> {
+        let rows = parts.rows(part);
         if rows.is_empty() {
             return Ok(Figures::default());
         }
@@ -186,7 +195,8 @@ impl<'a> Evaluator<'a> {
             if machine.interrupt.load(Ordering::Relaxed) {
                 return Err(Halt::Interrupted);
             }
-            feed.fill(rows, inputs, &mut self.sizes);
+            let memory = (&mut self.sizes, &mut self.companions);
+            parts.fill(part, rows, ((index * self.batch.get()) as u64, None), inputs, memory);
             let (step, figures) = self.steps.reporting(&self.sizes).map_err(Halt::NoStep)?;
             let mut io = StepIo {
                 states,
@@ -202,16 +212,16 @@ impl<'a> Evaluator<'a> {
         Ok(self.accumulator.figures())
     }
 
-    /// Evaluates `rows` outside a run.
+    /// Evaluates a part outside a run.
     pub fn evaluate(
         &mut self,
-        feed: &Feed<'_>,
-        rows: &[u32],
+        parts: &Parts<'_>,
+        part: Part,
         states: &mut [Buffer],
         inputs: &mut [Buffer],
         (pool, threads_always, seed): (&Pool, bool, u64),
     ) -> Result<Figures, Halt> {
         let machine = Machine { pool, threads_always, seed, interrupt: &AtomicBool::new(false) };
-        self.pass(feed, rows, states, inputs, machine)
+        self.pass(parts, part, states, inputs, machine)
     }
 }

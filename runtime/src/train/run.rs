@@ -13,7 +13,7 @@ use super::accumulate::Accumulator;
 use super::event::{Event, Weights};
 use super::figures::Figures;
 use super::folder::Folder;
-use super::parts::Parts;
+use super::parts::{Companions, Parts};
 use super::pass::{Evaluator, Halt, Machine, NoStep, Steps};
 use super::plan::{Order, Part, Plan, StateSpec};
 use super::progress::Progress;
@@ -138,6 +138,7 @@ struct Run<'a, 'b> {
     order: Epoch,
     /// The free sizes of the batch in progress.
     sizes: Vec<usize>,
+    companions: Companions,
     /// Of the epoch in progress.
     work: Work,
     /// Seconds in steps of all epochs before.
@@ -161,7 +162,18 @@ impl<'a, 'b> Run<'a, 'b> {
             interrupt: job.interrupt,
         };
         let order = Epoch::new(job.parts.rows(Part::Train), job.plan.batch);
-        Run { job, sink, machine, training, order, sizes: vec![], work: Work::default(), seconds: 0.0, valid: None }
+        Run {
+            job,
+            sink,
+            machine,
+            training,
+            order,
+            sizes: vec![],
+            companions: Companions::default(),
+            work: Work::default(),
+            seconds: 0.0,
+            valid: None,
+        }
     }
 
     fn go(mut self) -> Result<Outcome, Failure> {
@@ -244,6 +256,7 @@ impl<'a, 'b> Run<'a, 'b> {
         if self.job.progress.cursor == 0 {
             self.training.clear();
         }
+        let shuffled = (plan.order == Order::Shuffled).then_some(plan.seed);
         while let Some(rows) = usize::try_from(self.job.progress.cursor).ok().and_then(|i| self.order.batch(i)) {
             if self.job.interrupt.load(Ordering::Relaxed) {
                 return Ok(Ended::Interrupted);
@@ -251,8 +264,11 @@ impl<'a, 'b> Run<'a, 'b> {
             if self.step_limit_reached() {
                 return Ok(Ended::Done);
             }
+            let Progress { epoch, cursor, .. } = *self.job.progress;
+            let before = epoch * part.len() as u64 + cursor * plan.batch.get() as u64;
             let begin = Instant::now();
-            self.job.parts.feed(Part::Train).fill(rows, self.job.inputs, &mut self.sizes);
+            let (parts, memory) = (self.job.parts, (&mut self.sizes, &mut self.companions));
+            parts.fill(Part::Train, rows, (before, shuffled), self.job.inputs, memory);
             let kind = plan.cadences.kind_of(self.job.progress.step + 1);
             let (step, figures) = self.job.steps[kind].reporting(&self.sizes).map_err(Failure::NoStep)?;
             let mut io = StepIo {
@@ -318,7 +334,7 @@ impl<'a, 'b> Run<'a, 'b> {
     fn evaluate(&mut self, part: Part) -> Result<Option<Figures>, Failure> {
         let (parts, job) = (self.job.parts, &mut self.job);
         let rows = parts.rows(part);
-        match job.evaluator.pass(parts.feed(part), rows, job.states, job.inputs, self.machine) {
+        match job.evaluator.pass(parts, part, job.states, job.inputs, self.machine) {
             Ok(figures) => Ok(Some(figures)),
             Err(Halt::Interrupted) => Ok(None),
             Err(Halt::NoStep(none)) => Err(Failure::NoStep(none)),
