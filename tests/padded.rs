@@ -152,3 +152,54 @@ train on Book {
     assert!(shown.contains("i32[batch, 9] = read chars(text)"), "{shown}");
     assert!(losses(&succeeds(folder.path(), &["run", "book.nn", "--json"])).len() > 8);
 }
+
+#[test]
+fn class_numbers_are_told_as_texts() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = "
+data Words {
+    source: csv(\"words.csv\")
+    padded: time
+    split:  holdout(test = 0.5)
+    text: index(vocab)[batch, time] = words(text, end = true)
+    name: index(letters)[batch, length] = chars(name)
+    kind: [batch] = kind
+}
+model Net(text: index(vocab)[batch, time]) -> [batch] { mean(text |> Embedding(2), over = all but batch) }
+train on Words {
+    batch: 2
+    epochs: 1
+    loss = mse(Net(text), kind)
+    optimize Net with SGD(0.1)
+}
+predict same on Words {
+    back = text as text(vocab)
+    half = Net(text)
+}
+predict prompt(given: text = \"red sky, green\") {
+    one   = words(given, vocab) as text(vocab)
+    two   = words(given, vocab) |> rearrange [n] -> [1, n] as text(vocab)
+    sizes = expand(vocab + letters, [1])
+}
+";
+    fs::write(folder.path().join("words.nn"), file).unwrap();
+    fs::write(
+        folder.path().join("words.csv"),
+        "text,name,kind\n\"red, red\",ab,1\nblue sky,ba,2\ngreen,bb,3\n\"blue, green\",aa,4\n",
+    )
+    .unwrap();
+    succeeds(folder.path(), &["run", "words.nn", "--out", "o"]);
+    let predict = |more: &[&str]| {
+        succeeds(folder.path(), &[&["predict", "words.nn", "--weights", "o/best.safetensors", "--name"], more].concat())
+    };
+    let rows = predict(&["same", "--input", "words.csv", "--json"]);
+    let texts: Vec<String> = rows
+        .lines()
+        .map(|line| serde_json::from_str::<serde_json::Value>(line).unwrap()["back"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(texts, ["red , red", "blue sky", "green", "blue , green"]);
+    // What the training text lacks is told as such; the mark of an end is not told.
+    let alone = predict(&["prompt"]);
+    assert!(alone.starts_with("red sky , green\nred sky , green\nsizes "), "{alone}");
+    assert!(predict(&["prompt", "--give", "given=red moon"]).starts_with("red \u{fffd}\n"), "{alone}");
+}

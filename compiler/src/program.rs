@@ -223,6 +223,15 @@ pub struct Picture {
     pub columns: usize,
 }
 
+/// `said = e as text(vocab)`: an output whose numbers stand for tokens, along its last axis.
+#[derive(Debug, Clone)]
+pub struct TextForm {
+    /// The output.
+    pub output: String,
+    /// What its numbers stand for.
+    pub encoding: Arc<Encoding>,
+}
+
 /// A `predict` block.
 #[derive(Debug, Clone)]
 pub struct PredictPlan {
@@ -232,6 +241,8 @@ pub struct PredictPlan {
     pub data: Option<DataPlan>,
     /// Outputs that are pictures.
     pub pictures: Vec<Picture>,
+    /// Outputs that are texts.
+    pub texts: Vec<TextForm>,
     /// Outputs are its bindings that no line uses.
     pub graph: Graph,
 }

@@ -14,7 +14,7 @@ use nnc_runtime::data::split::{Holdout, Test};
 use nnc_runtime::dtype::element_as_f64;
 use nnc_runtime::picture::Picture;
 use nnc_runtime::step::{Step, StepIo};
-use nnc_runtime::train::{Feed, Figures, Order, Value, input_buffers};
+use nnc_runtime::train::{Feed, Order, Value, input_buffers};
 use serde::Serialize;
 
 use crate::cli::{WeightsArguments, name_and_value};
@@ -22,7 +22,7 @@ use crate::compile::no_step;
 use crate::console::{Console, Failed};
 use crate::load::{Loaded, load};
 use crate::report::Plain;
-use crate::show::{outputs_of, rows_of};
+use crate::show::Outputs;
 use crate::{session, weights};
 
 /// Rows of a batch where the program has no train block to say it.
@@ -51,7 +51,7 @@ pub(crate) struct Arguments {
 struct Line<'a> {
     row: u64,
     #[serde(flatten)]
-    outputs: &'a Figures,
+    outputs: Outputs<'a>,
 }
 
 /// Predicts.
@@ -140,12 +140,12 @@ fn alone(
         written.map_err(|error| Plain::new(codes::FILE, format!("{}: {error}", path.display())))?;
         console.remark(&path.display().to_string());
     }
-    let values = Figures(values);
+    let outputs = Outputs { values: &values, texts: &block.texts };
     if given.json {
         // A map with text keys: serialising it cannot fail.
-        console.put(&(serde_json::to_string(&values).unwrap_or_default() + "\n"));
-    } else if !values.0.is_empty() {
-        console.put(&outputs_of(&values));
+        console.put(&(serde_json::to_string(&outputs).unwrap_or_default() + "\n"));
+    } else {
+        console.put(&outputs.lines());
     }
     Ok(())
 }
@@ -202,15 +202,16 @@ fn rows(
 fn print(block: &PredictPlan, step: &dyn Step, rows: &[u32], json: bool, console: &Console) {
     let mut text = String::new();
     for (place, row) in rows.iter().enumerate() {
-        let outputs = Figures(step.outputs().iter().enumerate().map(|(i, _)| value(block, step, i, place)).collect());
+        let values = Vec::from_iter((0..step.outputs().len()).map(|i| value(block, step, i, place)));
+        let outputs = Outputs { values: &values, texts: &block.texts };
         // Rows are counted from 1, as in every message about data.
         let row = u64::from(*row) + 1;
         if json {
             // Maps with text keys: serialising them cannot fail.
-            text.push_str(&serde_json::to_string(&Line { row, outputs: &outputs }).unwrap_or_default());
+            text.push_str(&serde_json::to_string(&Line { row, outputs }).unwrap_or_default());
             text.push('\n');
         } else {
-            text.push_str(&rows_of(row, &outputs));
+            text.push_str(&outputs.row(row));
         }
     }
     console.put(&text);

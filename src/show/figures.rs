@@ -1,7 +1,7 @@
 //! Figures of a pass: single numbers in a line, matrices as tables.
 
 use nnc_compiler::program::Figure;
-use nnc_runtime::train::{Figures, Value};
+use nnc_runtime::train::Figures;
 
 use super::numbers::short;
 use super::table::columns;
@@ -43,26 +43,12 @@ pub(crate) fn matrices(figures: &Figures, declared: &[Figure]) -> String {
     text
 }
 
-/// The outputs of a row in one line: `12  probability 0.01 0.98 0.01`.
-pub(crate) fn rows_of(row: u64, outputs: &Figures) -> String {
-    let named = outputs.0.iter().map(|value| format!("  {}", line(value)));
-    format!("{row}{}\n", named.collect::<String>())
-}
-
-/// Outputs that belong to no row, one a line.
-pub(crate) fn outputs_of(outputs: &Figures) -> String {
-    outputs.0.iter().map(|value| line(value) + "\n").collect()
-}
-
-fn line(value: &Value) -> String {
-    value.data.iter().fold(value.name.clone(), |text, number| format!("{text} {}", short(*number)))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use nnc_compiler::program::Gather;
     use nnc_grammar::span::{SourceId, Span};
+    use nnc_runtime::train::Value;
 
     #[test]
     fn numbers_stand_in_a_line_and_matrices_in_tables() {
@@ -73,7 +59,6 @@ mod tests {
         };
         let figures = Figures(vec![value("loss", &[], &[0.25]), value("confusion", &[2, 2], &[980.0, 1.0, 12.0, 7.0])]);
         assert_eq!(brief(&figures), "loss 0.2500");
-        assert_eq!(rows_of(3, &figures), "3  loss 0.2500  confusion 980 1 12 7\n");
         let table = "     0  1\n0  980  1\n1   12  7\n";
         assert_eq!(matrices(&figures, &[]), format!("confusion (first axis down, second across)\n{table}"));
         let declared = Figure {

@@ -4,12 +4,14 @@ mod events;
 mod figures;
 mod mathematics;
 mod numbers;
+mod outputs;
 mod progress;
 mod table;
 
 pub(crate) use self::events::{EndExtras, Events};
-pub(crate) use self::figures::{brief, matrices, outputs_of, rows_of};
+pub(crate) use self::figures::{brief, matrices};
 pub(crate) use self::mathematics::mathematics;
 pub(crate) use self::numbers::{bytes, grouped, seconds};
+pub(crate) use self::outputs::Outputs;
 pub(crate) use self::progress::Progress;
 pub(crate) use self::table::{columns, model_table};

@@ -17,6 +17,9 @@ const MOST: usize = 50_000;
 impl<'a> Elab<'a> {
     /// `f(a, b)`
     pub(super) fn call(&mut self, e: &'a Expr, callee: &'a Expr, args: &'a [Arg]) -> Value<'a> {
+        if let Some((unit, args)) = self.token_call(e) {
+            return self.encoded(unit, args, e.span);
+        }
         let value = self.expr(callee);
         let given = args.iter().map(Given::Written).collect();
         match value {

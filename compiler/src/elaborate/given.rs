@@ -3,8 +3,8 @@
 use super::Elab;
 use super::items::Predict;
 use super::value::{Tensor, Value};
-use crate::program::Picture;
-use nnc_grammar::ast::{Expr, ExprKind, Param, TypeKind};
+use crate::program::{Picture, TextForm};
+use nnc_grammar::ast::{Arg, Expr, ExprKind, Param, TypeKind};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
 use nnc_runtime::text::nearest;
@@ -78,16 +78,30 @@ impl<'a> Elab<'a> {
         self.fail(d.label("the argument is declared here"))
     }
 
-    /// `as png(grid = 8)`: pictures with brightness or three colours from 0 to 1.
-    pub(super) fn form(&mut self, form: &'a Expr, name: &str, whole: bool) -> Option<Picture> {
+    /// The form of an output: `as png(grid = 8)`, `as text(vocab)`. `whole` says that it has no axis of rows.
+    pub(super) fn form(
+        &mut self,
+        form: &'a Expr,
+        name: &str,
+        whole: bool,
+        (pictures, texts): (&mut Vec<Picture>, &mut Vec<TextForm>),
+    ) {
         let (called, args) = match &form.kind {
             ExprKind::Call { callee, args } => (callee.as_ref(), args.as_slice()),
             _ => (form, &[][..]),
         };
-        if !matches!(&called.kind, ExprKind::Name(n) if n == "png") {
-            self.unsupported(form.span, "this form of an output");
-            return None;
+        match &called.kind {
+            ExprKind::Name(n) if n == "png" => pictures.extend(self.picture(form, args, name, whole)),
+            ExprKind::Name(n) if n == "text" => texts.extend(self.text_form(form, args, name)),
+            _ => {
+                let d = Diagnostic::error(codes::UNKNOWN_NAME, form.span, "there is no such form of an output");
+                self.report(d.help("outputs are numbers, pictures, `as png(grid = 8)`, or texts, `as text(vocab)`"));
+            }
         }
+    }
+
+    /// `as png(grid = 8)`: pictures with brightness or three colours from 0 to 1.
+    fn picture(&mut self, form: &'a Expr, args: &'a [Arg], name: &str, whole: bool) -> Option<Picture> {
         if !whole {
             self.unsupported(form.span, "a picture of rows of data");
             return None;

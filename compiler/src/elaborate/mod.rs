@@ -63,6 +63,7 @@ mod table;
 mod tokens;
 mod train;
 mod value;
+mod vocabulary;
 mod walk;
 mod watch;
 mod window;

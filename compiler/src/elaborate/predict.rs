@@ -6,9 +6,10 @@ use super::value::Value;
 use super::{Elab, Mode};
 use crate::ir::types::DType;
 use crate::program::PredictPlan;
-use nnc_grammar::ast::{ExprKind, StmtKind};
+use nnc_grammar::ast::{ExprKind, Stmt, StmtKind};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
+use nnc_grammar::span::Span;
 use std::collections::HashSet;
 
 impl<'a> Elab<'a> {
@@ -20,11 +21,15 @@ impl<'a> Elab<'a> {
         };
         self.check_fitted(block, data.as_ref());
         let known = data.as_ref().map(|data| data.known.as_ref().map(|known| known.plan.clone()));
-        let mut pictures = vec![];
+        let (mut pictures, mut texts) = (vec![], vec![]);
+        let form_of = |stmt: &'a Stmt| if let StmtKind::Bind { form, .. } = &stmt.kind { form.as_ref() } else { None };
+        let forms: Vec<Span> = block.body.stmts.iter().filter_map(form_of).map(|form| form.span).collect();
+        let in_form = |at: Span| forms.iter().any(|form| form.start <= at.start && at.end <= form.end);
         let mut used: HashSet<&str> = HashSet::new();
         super::walk::walk_block(block.body, &mut |seen| {
             if let super::walk::Seen::Expr(e) = seen
                 && let ExprKind::Name(name) = &e.kind
+                && !in_form(e.span)
             {
                 used.insert(name);
             }
@@ -36,6 +41,7 @@ impl<'a> Elab<'a> {
             if let Some(data) = &data {
                 this.bind_all_fields(std::slice::from_ref(data), block.body);
             }
+            this.bind_vocabularies(block.body);
             let mut n_outputs = 0;
             for stmt in &block.body.stmts {
                 match &stmt.kind {
@@ -48,7 +54,7 @@ impl<'a> Elab<'a> {
                                 let d = Diagnostic::error(codes::MISPLACED, form.span, headline);
                                 this.report(d.label("a form is given to an output"));
                             } else {
-                                pictures.extend(this.form(form, &name.text, data.is_none()));
+                                this.form(form, &name.text, data.is_none(), (&mut pictures, &mut texts));
                             }
                         }
                         for target in targets.iter().filter(|t| !used.contains(t.name.text.as_str())) {
@@ -75,7 +81,7 @@ impl<'a> Elab<'a> {
             Some(plan) => Some(plan?),
             None => None,
         };
-        Some(PredictPlan { name, data, pictures, graph })
+        Some(PredictPlan { name, data, pictures, texts, graph })
     }
 
     /// Statistics are those of the rows trained on: a block that is not trained on has none.

@@ -159,6 +159,20 @@ impl Vocabulary {
         self.tokens.get(number).map(String::as_str)
     }
 
+    /// The text that class numbers stand for, up to the first mark of an end: characters side by side, words with a space between.
+    /// What is filled up and the mark of a begin are left out.
+    pub fn decode(&self, unit: Unit, numbers: impl Iterator<Item = usize>) -> String {
+        let mut text = String::new();
+        for number in numbers.take_while(|number| *number != END as usize) {
+            let token = self.token(number).unwrap_or(SPECIAL[UNKNOWN as usize]);
+            if unit == Unit::Words && !text.is_empty() && !token.is_empty() {
+                text.push(' ');
+            }
+            text.push_str(token);
+        }
+        text
+    }
+
     /// Adds the class numbers of a text.
     pub fn encode(&self, tokens: &Tokens, text: &str, numbers: &mut Vec<u32>) {
         numbers.extend(tokens.begin.then_some(BEGIN));
@@ -203,6 +217,8 @@ mod tests {
         let listed: Vec<&str> = (4..vocabulary.size()).filter_map(|n| vocabulary.token(n)).collect();
         assert_eq!(listed, ["the", ",", ".", "2", "cat", "cat's", "dog"]);
         assert_eq!(numbers(&tokens, &vocabulary, " THE bird "), [BEGIN, 4, UNKNOWN, END]);
+        assert_eq!(vocabulary.decode(Unit::Words, [2, 4, 0, 8, 1, 99, 3, 4].into_iter()), "the cat \u{fffd} \u{fffd}");
+        assert_eq!(vocabulary.decode(Unit::Chars, [4, 5].into_iter()), "the,");
         assert_eq!(numbers(&tokens, &vocabulary, ""), [BEGIN, END]);
     }
 

@@ -23,6 +23,13 @@ impl Value {
     }
 }
 
+/// A tensor as JSON: nested lists, numbers that JSON does not know as `null`.
+impl Serialize for Value {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        Nested { shape: &self.shape, data: &self.data }.serialize(serializer)
+    }
+}
+
 /// The figures of one pass, in the order of the plan. As JSON an object; numbers that JSON does not know are `null`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Figures(pub Vec<Value>);
@@ -43,7 +50,7 @@ impl Serialize for Figures {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(Some(self.0.len()))?;
         for value in &self.0 {
-            map.serialize_entry(&value.name, &Nested { shape: &value.shape, data: &value.data })?;
+            map.serialize_entry(&value.name, value)?;
         }
         map.end()
     }

@@ -1,0 +1,164 @@
+//! Vocabularies by the names that fields give them, `index(vocab)`: as sizes in predict blocks, as forms of their outputs,
+//! `as text(vocab)`, and for texts that the program itself holds, `chars(prompt, vocab)`.
+
+use super::Elab;
+use super::data::Data;
+use super::scope::BoundAxis;
+use super::value::{Axis, Tensor, Value};
+use crate::ir::attrs::{Attrs, Const};
+use crate::ir::dim::Dim;
+use crate::ir::types::DType;
+use crate::ops::movement::CONCAT;
+use crate::program::TextForm;
+use nnc_grammar::ast::{Arg, Block, Expr, ExprKind, Name, Target, TypeKind};
+use nnc_grammar::codes;
+use nnc_grammar::diagnostic::Diagnostic;
+use nnc_grammar::span::Span;
+use nnc_runtime::data::Encoding;
+use nnc_runtime::data::tokens::Unit;
+use std::sync::Arc;
+
+/// The most elements of a tensor whose values the program writes out.
+const MOST_WRITTEN: usize = 4096;
+
+/// The name that a field gives to its number of classes.
+fn class_name(target: &Target) -> Option<&str> {
+    let Some(TypeKind::Tensor { element: Some(element), .. }) = target.ty.as_ref().map(|ty| &ty.kind) else {
+        return None;
+    };
+    match &element.size.as_ref()?.kind {
+        ExprKind::Name(name) if element.name.text == "index" => Some(name),
+        _ => None,
+    }
+}
+
+impl<'a> Elab<'a> {
+    /// The vocabularies that fields of the data blocks in use give a name.
+    fn vocabularies(&self) -> Vec<(Data<'a>, &'a str, &'a Expr)> {
+        let mut found: Vec<(Data<'a>, &'a str, &'a Expr)> = vec![];
+        for data in &self.data {
+            for (target, e) in &data.fields {
+                if let Some(name) = class_name(target)
+                    && self.token_call(e).is_some()
+                {
+                    found.push((data.clone(), name, e));
+                }
+            }
+        }
+        found
+    }
+
+    fn encoding_of(&mut self, data: &Data<'a>, e: &'a Expr) -> Option<Arc<Encoding>> {
+        let (known, call) = (data.known.as_ref()?, self.token_call(e)?);
+        Some(self.tokenised((data.name, known), call, e.span, &|d| d)?.encoding)
+    }
+
+    /// Makes the vocabularies that a predict block mentions sizes in it, also those of fields that it does not mention.
+    pub(super) fn bind_vocabularies(&mut self, body: &'a Block) {
+        let mut mentioned: Vec<&str> = vec![];
+        super::walk::walk_block(body, &mut |seen| {
+            if let super::walk::Seen::Expr(e) = seen
+                && let ExprKind::Name(name) = &e.kind
+            {
+                mentioned.push(name);
+            }
+        });
+        for (data, name, e) in self.vocabularies() {
+            let known = self.frame().dims.contains_key(name) || self.frame().locals.contains_key(name);
+            if known || !mentioned.contains(&name) {
+                continue;
+            }
+            if let Some(encoding) = self.encoding_of(&data, e) {
+                let size = Dim::from(encoding.vocabulary.size());
+                self.frame().dims.insert(name.to_owned(), BoundAxis::of(size, e.span));
+            }
+        }
+    }
+
+    /// The vocabulary that an expression names.
+    fn vocabulary(&mut self, e: &'a Expr) -> Option<Arc<Encoding>> {
+        let known = self.vocabularies();
+        if let ExprKind::Name(name) = &e.kind
+            && let Some((data, _, field)) = known.iter().find(|(_, own, _)| own == name)
+        {
+            // A size is used where its name is.
+            self.local(name);
+            return self.encoding_of(data, field);
+        }
+        let d = Diagnostic::error(codes::UNKNOWN_NAME, e.span, "the name of a vocabulary is needed here");
+        let names: Vec<&str> = known.iter().map(|(_, name, _)| *name).collect();
+        let d = match &e.kind {
+            ExprKind::Name(text) => {
+                let name = Name { text: text.clone(), span: e.span };
+                super::suggest::suggest(d, &name, names.iter().copied())
+            }
+            _ => d,
+        };
+        let d = d.note("a field of texts names it: `text: index(vocab)[batch, time] = chars(text)`");
+        self.report(if names.is_empty() { d } else { d.note(format!("vocabularies: {}", names.join(", "))) });
+        None
+    }
+
+    /// `as text(vocab)`: class numbers as the text that they stand for, along the last axis.
+    pub(super) fn text_form(&mut self, form: &'a Expr, args: &'a [Arg], name: &str) -> Option<TextForm> {
+        let [Arg { name: None, value, .. }] = args else {
+            let d = Diagnostic::error(codes::MISSING_ARGUMENT, form.span, "`text` takes a vocabulary");
+            self.report(d.help("write `as text(vocab)`, with the name that a field has for it: `index(vocab)`"));
+            return None;
+        };
+        let encoding = self.vocabulary(value)?;
+        let Some(Value::Tensor(t)) = self.local(name) else { return None };
+        if t.axes.is_empty() || t.classes.as_ref() != Some(&Dim::from(encoding.vocabulary.size())) {
+            let d = Diagnostic::error(codes::WRONG_TYPE, form.span, "these are no class numbers of the vocabulary");
+            let d = d.label(format!("this is {}", t.show()));
+            self.report(d.help("a text is `index(vocab)[.., time]`: `index(x, vocab)` makes class numbers of numbers"));
+            return None;
+        }
+        Some(TextForm { output: name.to_owned(), encoding })
+    }
+
+    /// `chars(prompt, vocab)`: the class numbers of a text that is known before the program runs.
+    pub(super) fn encoded(&mut self, unit: Unit, args: &'a [Arg], span: Span) -> Value<'a> {
+        let [Arg { name: None, value: text, .. }, Arg { name: None, value: vocabulary, .. }] = args else {
+            let d = Diagnostic::error(
+                codes::MISSING_ARGUMENT,
+                span,
+                format!("`{}` takes a text and a vocabulary here", unit.name()),
+            );
+            return self
+                .fail(d.help(format!("write `{}(prompt, vocab)`; in a data block it takes a column", unit.name())));
+        };
+        let written = match self.expr(text) {
+            Value::Text(written) => written,
+            other => return self.wrong_kind(&other, text.span, "a text"),
+        };
+        let Some(encoding) = self.vocabulary(vocabulary) else { return Value::Invalid };
+        if encoding.tokens.unit != unit {
+            let own = encoding.tokens.unit.name();
+            let d = Diagnostic::error(codes::WRONG_KIND, vocabulary.span, format!("this is a vocabulary of `{own}`"));
+            return self.fail(d.help(format!("write `{own}(…)`")));
+        }
+        let mut numbers = vec![];
+        encoding.vocabulary.encode(&encoding.tokens, &written, &mut numbers);
+        let size = Dim::from(encoding.vocabulary.size());
+        self.written_out(&numbers, size, span)
+    }
+
+    /// A vector of these class numbers.
+    fn written_out(&mut self, numbers: &[u32], classes: Dim, span: Span) -> Value<'a> {
+        if numbers.is_empty() || numbers.len() > MOST_WRITTEN {
+            let d = Diagnostic::error(codes::OUT_OF_RANGE, span, format!("this text has {} tokens", numbers.len()));
+            return self.fail(d.note(format!("1 to {MOST_WRITTEN} can be written in a program")));
+        }
+        self.here(span);
+        let b = self.b.clone();
+        let one = |n: &u32| b.constant(Const::Int(DType::I32, i64::from(*n)), vec![Dim::from(1)]);
+        let parts: Vec<_> = numbers.iter().map(one).collect();
+        let node = match parts.as_slice() {
+            [one] => one.value,
+            many => b.add(&CONCAT, Attrs::Axis(0), many).value,
+        };
+        let axes = vec![Axis::of(Dim::from(numbers.len()))];
+        Value::Tensor(Tensor { node, dtype: DType::I32, axes, classes: Some(classes), scalar: false })
+    }
+}
