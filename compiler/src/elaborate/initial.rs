@@ -11,12 +11,14 @@ use nnc_grammar::span::Span;
 use std::rc::Rc;
 
 impl<'a> Elab<'a> {
-    /// Adds the initial value of a state to the graph of initial values. Its draws are keyed by the state's path.
+    /// Adds the initial value of a state to the graph of initial values. Its draws are keyed by the state's path, and by no turn
+    /// of a loop around: there is one set of weights for all.
     pub(super) fn initial_value(&mut self, number: u32, path: &str, init: &'a Expr, axes: &[Axis]) {
         let mode = std::mem::replace(&mut self.mode, Mode::Initialise);
         let float = std::mem::replace(&mut self.float, crate::ir::types::DType::F64);
         let b = std::mem::replace(&mut self.b, self.initialise.clone());
         let graph = std::mem::replace(&mut self.graph_number, 0);
+        let loops = std::mem::take(&mut self.loops);
         let outer = std::mem::replace(&mut self.frame().path, path.to_owned());
         let value = self.initial_expr(init, axes, path);
         let dtype = self.states[number as usize].ty.dtype;
@@ -25,7 +27,7 @@ impl<'a> Elab<'a> {
             handle.update(number, handle.val(t.node));
         }
         self.frame().path = outer;
-        (self.mode, self.float, self.b, self.graph_number) = (mode, float, b, graph);
+        (self.mode, self.float, self.b, self.graph_number, self.loops) = (mode, float, b, graph, loops);
     }
 
     fn initial_expr(&mut self, init: &'a Expr, axes: &[Axis], path: &str) -> Value<'a> {
