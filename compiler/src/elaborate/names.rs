@@ -104,6 +104,15 @@ fn check_names(elab: &mut Elab<'_>, def: &Def) {
         },
     });
     let (items, source) = (elab.items, def.name.span.source);
+    // Words that a called definition lets its callers choose among.
+    for (name, _) in &calls {
+        let Some(Item::Def(callee)) = items.lookup(source, name) else { continue };
+        for ty in callee.settings.iter().chain(&callee.inputs).filter_map(|p| p.ty.as_ref()) {
+            if let TypeKind::Choice(words) = &ty.kind {
+                known.extend(words.iter().map(|w| w.text.as_str()));
+            }
+        }
+    }
     for (name, span) in used {
         if known.contains(name) || super::primitives::lookup(name).is_some() {
             continue;
