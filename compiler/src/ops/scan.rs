@@ -5,6 +5,7 @@
 //! the same for all turns is never in a loop.
 
 use super::infer::wrong_attrs;
+use super::movement::STOP_GRADIENT;
 use super::source::{COUNTER, READ};
 use crate::ir::attrs::{Attrs, Slot};
 use crate::ir::builder::{Builder, Val};
@@ -204,9 +205,11 @@ impl<'g> Cut<'g> {
     }
 }
 
-/// Whether a value costs nothing to have again inside: constants, indices, movements.
+/// Whether a value costs nothing to have again inside: constants, indices, movements. Where a gradient stops outside, the loop
+/// depends on nothing before.
 fn is_free(node: &Node) -> bool {
     match node.op.lower {
+        _ if std::ptr::eq(node.op, &raw const STOP_GRADIENT) => false,
         Lower::Const | Lower::View | Lower::Affine(_) => true,
         Lower::Elementwise => node.operands.is_empty(),
         _ => false,
