@@ -2,7 +2,9 @@
 
 use super::Elab;
 use super::value::{Axis, Tensor, Value, show_axis};
+use crate::ir::attrs::Const;
 use crate::ir::dim::Dim;
+use crate::ir::types::DType;
 use nnc_grammar::ast::{Expr, ExprKind, IndexItem, Name};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
@@ -177,6 +179,13 @@ impl<'a> Elab<'a> {
             return self.places(&t.axes[axis], value, e.span).map(|places| Step::Places(axis, places));
         }
         let i = self.int(&value, e.span, "an index")?;
+        // Each size that a free one may have is at least 1, so there is a first place.
+        if i == 0 && t.axes[axis].size.is_sym() {
+            self.here(e.span);
+            let node = self.b.constant(Const::Int(DType::I32, 0), vec![]).value;
+            let classes = Some(t.axes[axis].size.clone());
+            return Some(Step::Places(axis, Tensor { node, dtype: DType::I32, axes: vec![], classes, scalar: false }));
+        }
         Some(Step::Take(axis, self.counted(&t.axes[axis], i, e.span, false)?))
     }
 

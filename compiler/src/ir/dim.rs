@@ -42,6 +42,12 @@ impl Dim {
         self.as_constant() == Some(1)
     }
 
+    /// Whether it is one free size, as it stands.
+    pub fn is_sym(&self) -> bool {
+        let one = |(m, &factor): (&Monomial, &i64)| factor == 1 && matches!(m[..], [(_, 1)]);
+        self.number == 0 && self.terms.len() == 1 && self.terms.iter().all(one)
+    }
+
     /// The sum; `None` when a coefficient leaves 64 bits.
     pub fn checked_add(&self, other: &Dim) -> Option<Dim> {
         let number = self.number.checked_add(other.number)?;
