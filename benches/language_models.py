@@ -6,7 +6,7 @@ same order.
     python benches/language_models.py --check 100 [--nnc target/release/nnc] [charlm] [gru] [gpt]
 
 Needs torch and safetensors. Rows are taken in the order of the file, the last tenth held out, as `--order sequential` has it.
-Prints for each model the perplexity of the held-out rows and the milliseconds of a training step, of both, epoch by epoch in turn;
+Prints for each model the perplexity of the held-out rows and the milliseconds of a training step, of both, epoch by epoch;
 with `--check` the largest relative difference of the losses of so many steps in double precision.
 """
 

@@ -79,7 +79,7 @@ class Translator(nn.Module):
 class Speller(nn.Module):
     """models/ctc.nn"""
 
-    FILE, BATCH, RATE = "ctc.nn", 32, 0.003
+    FILE, BATCH, RATE = "ctc.nn", 32, 0.008
     SMALL = {"units": 32}
     WORDS = "zero one two three four five six seven eight nine".split()
 
