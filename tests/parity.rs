@@ -5,10 +5,9 @@
 
 mod common;
 
-use common::{close, values};
-use nnc_runtime::checkpoint::{self, Checkpoint, TensorView};
+use common::{apart, values, write_weights};
+use nnc_runtime::checkpoint::{self, Checkpoint};
 use nnc_runtime::dtype::DType;
-use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -24,6 +23,13 @@ fn golden(name: &str) -> Checkpoint {
 fn train(file: &Path, folder: &Path, more: &[&str]) -> (Vec<f64>, PathBuf) {
     let out = folder.join(format!("out{}", fs::read_dir(folder).expect("a folder").count()));
     (common::train(file, &out, more), out)
+}
+
+/// Asserts that numbers are near one another.
+fn close(ours: &[f64], theirs: &[f64], bound: f64, what: &str) {
+    let distance = apart(ours, theirs);
+    println!("{what}: {distance:.1e}");
+    assert!(distance <= bound, "{what}: {distance:e}");
 }
 
 /// The training images of the digits as 28 × 28: each pixel 3 × 3 times, framed by two zeros, times 15.
@@ -46,26 +52,6 @@ fn write_large_digits(folder: &Path) {
         let labels = root().join("models/data/digits/train-labels-idx1-ubyte");
         fs::copy(labels, folder.join(format!("{part}-labels-idx1-ubyte"))).expect("writable");
     }
-}
-
-/// Initial weights at the precision of a run. The golden ones are exact in single precision.
-fn write_init(name: &str, dtype: DType, to: &Path) {
-    let init = golden(&format!("{name}.init"));
-    let converted: Vec<(String, Vec<usize>, Vec<u8>)> = init
-        .tensors
-        .iter()
-        .map(|t| {
-            let numbers = values(&init, &t.name).into_iter();
-            let bytes = match dtype {
-                DType::F32 => numbers.flat_map(|x| (x as f32).to_le_bytes()).collect(),
-                _ => numbers.flat_map(f64::to_le_bytes).collect(),
-            };
-            (t.name.clone(), t.shape.clone(), bytes)
-        })
-        .collect();
-    let views: Vec<TensorView<'_>> =
-        converted.iter().map(|(name, shape, data)| TensorView { name, dtype, shape, data }).collect();
-    checkpoint::write(to, &views, &BTreeMap::new()).expect("writable");
 }
 
 const OPTIMIZERS: [(&str, &str); 5] = [
@@ -124,6 +110,7 @@ fn folder_with_data() -> tempfile::TempDir {
 fn agrees_with_pytorch(problem: &str, text: &str) {
     let folder = folder_with_data();
     let file = folder.path().join("model.nn");
+    let begin = golden(&format!("{problem}.init"));
     for (name, optimizer) in OPTIMIZERS {
         let golden = golden(&format!("{problem}.{name}"));
         for (dtype, setting, steps, key, bound) in
@@ -131,7 +118,7 @@ fn agrees_with_pytorch(problem: &str, text: &str) {
         {
             fs::write(&file, format!("{setting}{}", text.replace("OPTIMIZER", optimizer))).expect("writable");
             let init = folder.path().join("init.safetensors");
-            write_init(problem, dtype, &init);
+            write_weights(&begin, "", dtype, &init);
             let init = init.display().to_string();
             let (losses, out) =
                 train(&file, folder.path(), &["--init", &init, "--order", "sequential", "--steps", steps]);
