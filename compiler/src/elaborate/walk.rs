@@ -140,7 +140,8 @@ pub(super) fn visit_block(block: &Block, f: &mut dyn FnMut(&str)) {
 /// or in a pipe the stage. Those that `name = L(..)` or `as` name are left out.
 pub(super) fn visit_constructors<'s>(body: &'s Block, f: &mut dyn FnMut(&'s str, Span)) {
     let mut named: HashSet<Span> = HashSet::new();
-    let mut stages: HashSet<Span> = HashSet::new();
+    // Stages without arguments, whose turn comes after what they are applied to.
+    let mut bare: HashSet<Span> = HashSet::new();
     for stmt in &body.stmts {
         if let StmtKind::Bind { targets, value, .. } = &stmt.kind
             && targets.len() == 1
@@ -153,17 +154,16 @@ pub(super) fn visit_constructors<'s>(body: &'s Block, f: &mut dyn FnMut(&'s str,
         let Seen::Expr(e) = seen else { return };
         match &e.kind {
             ExprKind::Pipe { stage, name, .. } => {
-                stages.insert(stage.span);
                 if name.is_some() {
                     named.insert(stage.span);
                     if let ExprKind::Call { callee, .. } = &stage.kind {
                         named.insert(callee.span);
                     }
-                }
-                if let (ExprKind::Name(kind), false) = (&stage.kind, named.contains(&stage.span)) {
-                    f(kind, stage.span);
+                } else if matches!(stage.kind, ExprKind::Name(_)) {
+                    bare.insert(stage.span);
                 }
             }
+            ExprKind::Name(kind) if bare.contains(&e.span) => f(kind, e.span),
             ExprKind::Call { callee, .. } => {
                 if let (ExprKind::Name(kind), false) = (&callee.kind, named.contains(&e.span)) {
                     f(kind, e.span);
