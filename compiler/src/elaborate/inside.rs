@@ -123,6 +123,10 @@ impl<'a> Elab<'a> {
             }
             None => vec![],
         };
+        // Without its data no block has applied a model.
+        if inside.is_empty() && self.sink.list.iter().any(|d| d.is_error() && d.code == codes::DATA) {
+            return Value::Invalid;
+        }
         let d = if inside.is_empty() {
             Diagnostic::error(codes::UNKNOWN_NAME, span, format!("{what} has nothing inside yet"))
                 .label("parameters come into being at the first application")
