@@ -17,7 +17,7 @@ use nnc_runtime::kernels::{KernelTable, best_kernels};
 
 /// The shapes (m, k, n): the reference network, its last layer, transformer-like and convolution-like
 /// products.
-const SHAPES: [(usize, usize, usize); 11] = [
+const SHAPES: [(usize, usize, usize); 16] = [
     (64, 784, 64),
     (784, 64, 64),
     (64, 64, 64),
@@ -29,6 +29,11 @@ const SHAPES: [(usize, usize, usize); 11] = [
     (256, 1024, 1024),
     (1, 784, 64),
     (4096, 288, 64),
+    (2048, 96, 384),
+    (2048, 384, 96),
+    (96, 2048, 384),
+    (384, 2048, 96),
+    (64, 24, 64),
 ];
 
 /// Convolutions with windows of 3x3: images, side of an image with its padding, channels in and out.

@@ -1,10 +1,11 @@
 //! Functions to memory: a Cranelift module whose pages are writable until they are executable.
 
-use super::CodegenError;
-use super::emit::{self, Env};
+use super::emit::{self, Env, WideRows};
 use super::kernels::{Kernel, ProductShape, leaves};
 use super::lower::Lowered;
 use super::plan::Plan;
+use super::wide::{self, Wide};
+use super::{CodegenError, Options};
 use crate::prog::Ty;
 use cranelift_codegen::Context;
 use cranelift_codegen::ir::UserFuncName;
@@ -13,13 +14,16 @@ use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
 use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{DataDescription, DataId, FuncId, Linkage, Module, ModuleError, default_libcall_names};
-use nnc_runtime::kernels::KernelTable;
 use nnc_runtime::kernels::product::ProductDesc;
 use nnc_runtime::kernels::routine::{ENTRIES, RoutineDesc};
+use nnc_runtime::kernels::{Isa, KernelTable, best_kernels};
 use nnc_runtime::step::StepFn;
 
 /// Names under which code knows the product kernels; those of routines are [`ENTRIES`]'.
 const PRODUCT: [(&str, Ty); 2] = [("nnc_product_f32", Ty::F32), ("nnc_product_f64", Ty::F64)];
+
+/// Alignment of hand-made functions: a cache line.
+const ROWS_ALIGN: u64 = 64;
 
 /// Code in memory.
 pub(super) struct Code {
@@ -55,10 +59,10 @@ pub(super) fn compile(
     lowered: &Lowered,
     plan: &Plan,
     table: &'static KernelTable,
-    verify: bool,
+    options: &Options,
 ) -> Result<Code, CodegenError> {
-    let mut module = module(table, verify)?;
-    let entry = define(&mut module, lowered, plan, None)?;
+    let mut module = module(table, options.verify)?;
+    let entry = define(&mut module, lowered, plan, options, None)?;
     module.finalize_definitions()?;
     let address = module.get_finalized_function(entry);
     // SAFETY: the function was defined with this signature, in the convention of C.
@@ -67,11 +71,16 @@ pub(super) fn compile(
 }
 
 /// The texts of the functions that [`compile`] makes.
-pub(super) fn texts(lowered: &Lowered, plan: &Plan, table: &'static KernelTable) -> Result<Texts, CodegenError> {
+pub(super) fn texts(
+    lowered: &Lowered,
+    plan: &Plan,
+    table: &'static KernelTable,
+    options: &Options,
+) -> Result<Texts, CodegenError> {
     let mut texts = Texts::default();
     let mut memory = Memory(Some(module(table, true)?));
     if let Some(module) = &mut memory.0 {
-        define(module, lowered, plan, Some(&mut texts))?;
+        define(module, lowered, plan, options, Some(&mut texts))?;
     }
     Ok(texts)
 }
@@ -122,6 +131,7 @@ fn define(
     module: &mut JITModule,
     lowered: &Lowered,
     plan: &Plan,
+    options: &Options,
     mut texts: Option<&mut Texts>,
 ) -> Result<FuncId, CodegenError> {
     let config = module.target_config();
@@ -133,6 +143,9 @@ fn define(
     let mut context = module.make_context();
     let mut builders = FunctionBuilderContext::new();
     let mut regions: Vec<Option<FuncId>> = vec![];
+    let wide = options.wide
+        && options.isa.unwrap_or_else(|| best_kernels().isa) == Isa::Avx512
+        && cfg!(target_arch = "x86_64");
     for (i, stage) in leaves(&lowered.stages).into_iter().enumerate() {
         if matches!(stage.kernel, Kernel::Guard(..)) {
             regions.push(None);
@@ -155,6 +168,14 @@ fn define(
             }
             Kernel::Loop(_) | Kernel::Tree(_) | Kernel::Guard(..) | Kernel::Turns(_) => None,
         };
+        let wide = match &stage.kernel {
+            Kernel::Loop(nest) if wide => wide::compile(nest),
+            _ => None,
+        };
+        let wide = match wide {
+            Some(wide) => Some(rows(module, &mut context, &wide, i, texts.as_deref_mut())?),
+            None => None,
+        };
         let callee = match callee {
             Some((name, data)) => {
                 let function = imported(module, name)?;
@@ -164,7 +185,7 @@ fn define(
             None => None,
         };
         let builder = FunctionBuilder::new(&mut context.func, &mut builders);
-        emit::region(builder, env, stage, callee, config);
+        emit::region(builder, env, stage, (callee, wide.as_ref()), config);
         finish(module, id, &mut context, texts.as_deref_mut(), &format!("stage {i}"))?;
         regions.push(Some(id));
     }
@@ -178,6 +199,24 @@ fn define(
     emit::step_function(builder, env, &lowered.stages, &calls, convention, config);
     finish(module, entry, &mut context, texts, "step")?;
     Ok(entry)
+}
+
+/// Defines the function of a map's rows, and makes it known to the function being made.
+fn rows(
+    module: &mut JITModule,
+    context: &mut Context,
+    wide: &Wide,
+    stage: usize,
+    texts: Option<&mut Texts>,
+) -> Result<WideRows, CodegenError> {
+    let signature = emit::rows_signature();
+    let id = module.declare_function(&format!("rows_{stage}"), Linkage::Local, &signature)?;
+    module.define_function_bytes(id, ROWS_ALIGN, &wide.bytes, &[])?;
+    if let Some(texts) = texts {
+        texts.asm += &format!("; rows of stage {stage}\n{}\n", wide.listing);
+    }
+    let function = module.declare_func_in_func(id, &mut context.func);
+    Ok(WideRows { function, scalars: wide.scalars.clone() })
 }
 
 fn finish(

@@ -7,7 +7,7 @@
 //! - [`schedule`]: the order of the groups, and states that are written where they lie
 //! - [`lower`], `element`, `product`, `conv`, `routine`, `scan`: groups to [`kernels`]: [`loops`], trees and products over buffers
 //! - [`plan`]: where buffers lie in one arena; [`memory`]: what that takes, and whether there is so much
-//! - `emit`: stages to Cranelift functions; `jit`: those to memory. No other file names Cranelift
+//! - `emit`: stages to Cranelift functions; `wide`: rows of maps to AVX-512; `jit`: those to memory. No other file names Cranelift
 //! - [`report`]: what was made, for reading
 //!
 //! Nothing here can change a bit: see the contracts of the parts.
@@ -29,6 +29,7 @@ mod scan;
 pub mod schedule;
 #[cfg(test)]
 mod tests;
+mod wide;
 
 use crate::ir::graph::Graph;
 use crate::ir::verify::verify;
@@ -53,13 +54,15 @@ pub struct Options {
     pub isa: Option<Isa>,
     /// Check the graph and the generated code for mistakes of the compiler.
     pub verify: bool,
+    /// Use vectors of sixteen lanes where the machine has them. The bits are the same.
+    pub wide: bool,
     /// The most bytes that the step may take, states and batch included; no bound when not given.
     pub memory: Option<usize>,
 }
 
 impl Default for Options {
     fn default() -> Options {
-        Options { fuse: true, isa: None, verify: cfg!(debug_assertions), memory: None }
+        Options { fuse: true, isa: None, verify: cfg!(debug_assertions), wide: true, memory: None }
     }
 }
 
@@ -144,7 +147,7 @@ pub fn compile(graph: &Graph, n_states: usize, n_inputs: usize, options: &Option
     let Planned { graph, fusion, schedule, lowered, plan, memory } = planned(graph, n_states, n_inputs, options)?;
     memory::check(&graph, &fusion, &memory, options).map_err(CodegenError::Memory)?;
     let planned = Instant::now();
-    let code = jit::compile(&lowered, &plan, table(options)?, options.verify)?;
+    let code = jit::compile(&lowered, &plan, table(options)?, options)?;
     let times = Times { plan: planned - started, code: planned.elapsed() };
     let outputs = graph.outputs.iter().zip(&lowered.outputs).map(|(output, buffer)| {
         let ty = graph.ty(output.value);

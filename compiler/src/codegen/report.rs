@@ -133,7 +133,7 @@ impl Report {
     /// # Errors
     /// As for compiling.
     pub fn clif(&self) -> Result<String, CodegenError> {
-        Ok(jit::texts(&self.lowered, &self.plan, table(&self.options)?)?.clif)
+        Ok(jit::texts(&self.lowered, &self.plan, table(&self.options)?, &self.options)?.clif)
     }
 
     /// The machine code, function by function.
@@ -141,7 +141,7 @@ impl Report {
     /// # Errors
     /// As for compiling.
     pub fn asm(&self) -> Result<String, CodegenError> {
-        Ok(jit::texts(&self.lowered, &self.plan, table(&self.options)?)?.asm)
+        Ok(jit::texts(&self.lowered, &self.plan, table(&self.options)?, &self.options)?.asm)
     }
 }
 

@@ -79,6 +79,11 @@ impl<'l> Body<'l> {
         body
     }
 
+    /// The nest.
+    pub(super) fn nest(&self) -> &'l Loop {
+        self.nest
+    }
+
     /// Where ports and stores start.
     pub(super) fn starts(&self) -> &[Pointer] {
         &self.starts
@@ -145,7 +150,7 @@ impl<'l> Body<'l> {
         scalar::instruction(&mut e.b, inst, prog.ty(id), from, &operands)
     }
 
-    fn scalar(&self, e: &mut Emitter<'_, '_>, id: Id, local: &[Option<Value>]) -> Value {
+    pub(super) fn scalar(&self, e: &mut Emitter<'_, '_>, id: Id, local: &[Option<Value>]) -> Value {
         let known = local.get(id.index()).copied().flatten().or(self.scalars[id.index()]);
         match (known, self.nest.prog.inst(id)) {
             (Some(value), _) => value,

@@ -5,13 +5,13 @@ use super::body::{self, Body, Spot};
 use super::lanes::{self, Bundle, LANES};
 use super::nest::enter;
 use super::reduce::{SHORT, State, element_type, target, unit};
-use super::{Emitter, Pointer, scalar};
+use super::{Emitter, Pointer, WideRows, scalar};
 use crate::ops::order::{INNER_BLOCK, LANES as CHAINS};
 use cranelift_codegen::ir::condcodes::IntCC;
 use cranelift_codegen::ir::{InstBuilder, MemFlagsData, StackSlotData, StackSlotKind, Value, types};
 
 /// Reductions along the innermost axes.
-pub(super) fn inner(e: &mut Emitter<'_, '_>, nest: &Loop, lo: Value, hi: Value) {
+pub(super) fn inner(e: &mut Emitter<'_, '_>, nest: &Loop, wide: Option<&WideRows>, lo: Value, hi: Value) {
     let mut body = Body::new(e, nest);
     let blocks = nest.blocks();
     let starts: Vec<Pointer> = nest.reductions.iter().map(|r| body::start(e, &r.to)).collect();
@@ -22,7 +22,14 @@ pub(super) fn inner(e: &mut Emitter<'_, '_>, nest: &Loop, lo: Value, hi: Value) 
         let results = if nest.n_reduced == 1 {
             let coordinates = at.iter().map(|v| Some(*v)).chain([None]).collect();
             let spot = Spot { pointers, coordinates, lane_axis: nest.n_outer };
-            gathered(e, nest, &body, &spot, block, blocks)
+            match wide {
+                Some(wide) => {
+                    let (lo, hi) = range(e, block, nest.reduced_len());
+                    let sums = wide.call(e, &body, &spot, lo, hi);
+                    joined(e, nest, sums)
+                }
+                None => gathered(e, nest, &body, &spot, block, blocks),
+            }
         } else {
             scattered(e, nest, &body, &pointers, &at, block)
         };
@@ -37,6 +44,28 @@ pub(super) fn inner(e: &mut Emitter<'_, '_>, nest: &Loop, lo: Value, hi: Value) 
         }
         vec![]
     });
+}
+
+/// The elements of a block of a row of `n`.
+fn range(e: &mut Emitter<'_, '_>, block: Value, n: usize) -> (Value, Value) {
+    let lo = e.b.ins().imul_imm_s(block, INNER_BLOCK as i64);
+    let hi = e.b.ins().iadd_imm_s(lo, INNER_BLOCK as i64);
+    (lo, e.least(hi, n as i64))
+}
+
+/// The results of chains that lie in memory, reduction by reduction.
+fn joined(e: &mut Emitter<'_, '_>, nest: &Loop, sums: Value) -> Vec<Value> {
+    let results = nest.reductions.iter().enumerate().map(|(i, r)| {
+        let ty = element_type(nest, r);
+        let bundles: Vec<Bundle> = (0..CHAINS / LANES)
+            .map(|b| {
+                let at = (i * CHAINS + b * LANES) * ty.bytes();
+                lanes::load(&mut e.b, ty, MemFlagsData::new(), sums, at as i32)
+            })
+            .collect();
+        lanes::join_lanes(&mut e.b, r.reducer, &bundles)
+    });
+    results.collect()
 }
 
 /// One block of a row whose elements lie along one axis.

@@ -4,6 +4,7 @@
 //! - [`scalar`], [`vector`]: one instruction of a program, on one lane and on four ([`lanes`])
 //! - [`body`]: one element, or four, of a nest: hoisting, loads, stores
 //! - [`nest`]: the loops of maps and searches; [`inner`], [`reduce`]: those of reductions
+//! - [`wide`]: rows that a function of the wide emitter computes
 //! - [`step`]: the step function, products and the guard
 
 mod body;
@@ -14,6 +15,10 @@ mod reduce;
 mod scalar;
 mod step;
 mod vector;
+mod wide;
+
+pub(super) use scalar::start;
+pub(super) use wide::{WideRows, rows_signature};
 
 pub(super) use step::{kernel_signature, region_signature, step_function, step_signature};
 
@@ -55,17 +60,18 @@ struct Emitter<'f, 'a> {
     written: Vec<BufferId>,
 }
 
-/// Defines the region of a stage. `callee` is the kernel and the descriptor of a product or of a routine.
+/// Defines the region of a stage. `callee` is the kernel and the descriptor of a product or of a routine, `wide` the function of a
+/// map's rows.
 pub(super) fn region(
     b: FunctionBuilder<'_>,
     env: Env<'_>,
     stage: &Stage,
-    callee: Option<(FuncRef, GlobalValue)>,
+    (callee, wide): (Option<(FuncRef, GlobalValue)>, Option<&WideRows>),
     config: cranelift_codegen::isa::TargetFrontendConfig,
 ) {
     let (mut e, begin, end) = Emitter::start(b, env, stage.kernel.buffers().1);
     match &stage.kernel {
-        Kernel::Loop(nest) => nest::emit(&mut e, nest, begin, end),
+        Kernel::Loop(nest) => nest::emit(&mut e, nest, wide, begin, end),
         Kernel::Tree(tree) => reduce::tree(&mut e, tree, begin, end),
         Kernel::Product(p) => {
             let size = p.ty.bytes() as i64;

@@ -6,21 +6,21 @@
 use super::super::loops::{Form, Loop};
 use super::body::{Body, Spot};
 use super::lanes::LANES;
-use super::{Emitter, Pointer, inner, reduce, scalar};
+use super::{Emitter, Pointer, WideRows, inner, reduce, scalar};
 use crate::prog::Inst;
 use cranelift_codegen::ir::condcodes::FloatCC;
 use cranelift_codegen::ir::{InstBuilder, Value, types};
 
 /// Emits the parts `begin..end` of a nest.
-pub(super) fn emit(e: &mut Emitter<'_, '_>, nest: &Loop, begin: Value, end: Value) {
+pub(super) fn emit(e: &mut Emitter<'_, '_>, nest: &Loop, wide: Option<&WideRows>, begin: Value, end: Value) {
     let grain = nest.grain as i64;
     let lo = e.b.ins().imul_imm_s(begin, grain);
     let hi = e.b.ins().imul_imm_s(end, grain);
     let hi = e.least(hi, nest.units() as i64);
     match nest.form {
-        Form::Map => map(e, nest, lo, hi),
+        Form::Map => map(e, nest, wide, lo, hi),
         Form::Search => search(e, nest, lo, hi),
-        Form::Inner => inner::inner(e, nest, lo, hi),
+        Form::Inner => inner::inner(e, nest, wide, lo, hi),
         Form::Outer => reduce::outer(e, nest, lo, hi),
     }
 }
@@ -78,12 +78,16 @@ pub(super) fn runs(
     }
 }
 
-fn map(e: &mut Emitter<'_, '_>, nest: &Loop, lo: Value, hi: Value) {
+fn map(e: &mut Emitter<'_, '_>, nest: &Loop, wide: Option<&WideRows>, lo: Value, hi: Value) {
     let mut body = Body::new(e, nest);
     let lane_axis = nest.n_outer;
     let unroll = unroll(nest);
     if nest.n_outer == 0 {
         let spot = Spot { pointers: body.starts().to_vec(), coordinates: vec![None], lane_axis };
+        if let Some(wide) = wide {
+            wide.call(e, &body, &spot, lo, hi);
+            return;
+        }
         let aligned =
             if nest.columns().is_multiple_of(nest.grain) { nest.grain } else { gcd(nest.grain, nest.columns()) };
         return runs(e, lo, hi, None, aligned, unroll, |e, i, width| elements(e, &body, &spot, i, width));
@@ -94,6 +98,10 @@ fn map(e: &mut Emitter<'_, '_>, nest: &Loop, lo: Value, hi: Value) {
         let coordinates = at.into_iter().map(Some).chain([None]).collect();
         let spot = Spot { pointers, coordinates, lane_axis };
         let (zero, n) = (e.int(0), e.int(columns as i64));
+        if let Some(wide) = wide {
+            wide.call(e, &body, &spot, zero, n);
+            return vec![];
+        }
         runs(e, zero, n, Some(columns), 1, unroll, |e, i, width| elements(e, &body, &spot, i, width));
         vec![]
     });

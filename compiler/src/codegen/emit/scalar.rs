@@ -152,7 +152,7 @@ pub(super) fn join(b: &mut FunctionBuilder<'_>, reducer: Reducer, x: Value, y: V
 }
 
 /// What a reduction starts from.
-pub(super) fn start(reducer: Reducer, ty: Ty) -> u64 {
+pub(in super::super) fn start(reducer: Reducer, ty: Ty) -> u64 {
     match (reducer, ty) {
         (Reducer::Sum, _) => 0,
         (_, Ty::F32) => u64::from(f32::NEG_INFINITY.to_bits()),

@@ -150,7 +150,7 @@ pub(super) fn check(graph: &Graph, states: &[Buffer], inputs: &[Buffer]) {
     let alone = Pool::new(1).expect("no thread is started");
     let want = perform(&mut Oracle::new(graph.clone()), states, inputs, &alone);
     for fuse in [false, true] {
-        let options = Options { fuse, isa: None, verify: true, memory: None };
+        let options = Options { fuse, isa: None, verify: true, wide: true, memory: None };
         let mut compiled = compile(graph, states.len(), inputs.len(), &options).unwrap_or_else(|e| panic!("{e}"));
         let about = compiled.report.fused();
         for threads in [1, 2, 3] {

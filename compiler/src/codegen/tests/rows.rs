@@ -300,7 +300,7 @@ fn every_kernel_family_gives_the_same_bits() {
     let pool = nnc_runtime::kernels::pool::Pool::new(1).expect("no thread is started");
     let mut seen: Option<Vec<u8>> = None;
     for isa in nnc_runtime::kernels::Isa::ALL {
-        let options = super::Options { isa: Some(isa), verify: true, fuse: true, memory: None };
+        let options = super::Options { isa: Some(isa), verify: true, fuse: true, wide: true, memory: None };
         match super::compile(&graph, 0, 2, &options) {
             Ok(mut compiled) => {
                 let outcome = super::perform(&mut compiled.executable, &[], &case.inputs, &pool);
