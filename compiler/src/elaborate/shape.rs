@@ -133,11 +133,15 @@ impl<'a> Elab<'a> {
 
     /// `expand(x, [time, 64])`: repeats x along new leading axes of these sizes.
     pub(super) fn expand(&mut self, call: &Call<'a>) -> Value<'a> {
-        let Some(t) = self.tensor(call.arg(0)) else { return Value::Invalid };
+        let Some(mut t) = self.tensor(call.arg(0)) else { return Value::Invalid };
         let Some(mut axes) = self.shape_argument(call.arg(1)) else { return Value::Invalid };
         axes.extend(t.axes.iter().cloned());
         self.here(call.span);
         let handle = self.b.clone();
+        // A number that becomes a tensor takes the precision of tensors; as a double it would make doubles of all it meets.
+        if t.scalar && t.dtype.is_float() {
+            t = Tensor { node: handle.val(t.node).cast(self.float).value, dtype: self.float, ..t };
+        }
         let node = super::meet::lift(&handle, &t, &axes).value;
         Value::Tensor(Tensor { node, axes, scalar: false, ..t })
     }
