@@ -60,6 +60,7 @@ impl Case {
             }
         };
         let text = self.text(outputs);
+        tally.note(&text);
         let mut failures: Vec<String> = vec![];
         match self.results(&text, DType::F64, false, pools) {
             Ok(results) => {

@@ -3,7 +3,7 @@
 use super::tensors::Tensor;
 use nnc_runtime::checkpoint::{Checkpoint, compare};
 use nnc_runtime::dtype::DType;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 
 /// A share of the largest input that a difference may have where the values themselves are mere cancellation.
@@ -36,6 +36,8 @@ pub(crate) struct Tally {
     pub(crate) singles: usize,
     /// The names of these, their distances, and those of a double-precision run whose inputs were rounded to single.
     pub(crate) rough: Vec<(String, f64, f64)>,
+    /// The words of all programs that were run.
+    pub(crate) words: BTreeSet<String>,
 }
 
 impl Tally {
@@ -48,6 +50,12 @@ impl Tally {
         }
         self.singles += other.singles;
         self.rough.extend(other.rough);
+        self.words.extend(other.words);
+    }
+
+    /// Notes the words of a program that is run.
+    pub(crate) fn note(&mut self, program: &str) {
+        self.words.extend(super::coverage::words(program).map(str::to_owned));
     }
 
     fn excused(&self) -> usize {

@@ -2,7 +2,9 @@
 
 pub(crate) mod call;
 pub(crate) mod case;
+pub(crate) mod coverage;
 pub(crate) mod execute;
+pub(crate) mod library;
 pub(crate) mod literal;
 pub(crate) mod measure;
 pub(crate) mod modules;

@@ -133,6 +133,7 @@ fn follow(golden: &Golden, optimizer: &str, name: &str, tally: &mut Tally, pools
     let losses = tensor("loss")?;
     for precision in [DType::F64, DType::F32] {
         let text = MODEL.replace("OPTIMIZER", optimizer) + &in_single_precision(optimizer);
+        tally.note(&text);
         let program = check(&text, precision)?;
         let mut machine = Machine::new(&program, &given, pools)?;
         // A loss that is no number any more ends both runs.

@@ -22,8 +22,8 @@ HERE = os.path.dirname(os.path.abspath(__file__))
 OUT, TEXTS = {}, {}
 
 
-def case(name, text, inputs, layer, compute, whole=()):
-    """`inputs` and `layer`: shapes, or arrays; those named in `whole` have no gradient. `compute(i, p)` gives the results."""
+def case(name, text, inputs, layer, compute):
+    """`inputs` and `layer`: shapes, or arrays. `compute(i, p)` gives the results; a case without a gradient keeps none."""
     rng = np.random.default_rng(zlib.crc32(name.encode()))
 
     def tensor(given, path):
@@ -36,7 +36,7 @@ def case(name, text, inputs, layer, compute, whole=()):
         return given.astype(np.float32).astype(np.float64)
 
     parts = [{path: torch.tensor(tensor(x, path)) for path, x in part.items()} for part in (inputs, layer)]
-    moving = {path: x.requires_grad_() for part in parts for path, x in part.items() if path not in whole}
+    moving = {path: x.requires_grad_() for part in parts for path, x in part.items()}
     results = compute(*parts)
     results = list(results) if isinstance(results, tuple) else [results]
     total = 0
@@ -46,7 +46,7 @@ def case(name, text, inputs, layer, compute, whole=()):
             ct = rng.uniform(-1, 1, tuple(y.shape)).astype(np.float32).astype(np.float64)
             OUT[f"{name}/ct/{j}"] = ct
             total = total + (torch.tensor(ct) * y).sum()
-    grads = torch.autograd.grad(total, list(moving.values()))
+    grads = torch.autograd.grad(total, list(moving.values())) if torch.is_tensor(total) else []
     OUT.update({f"{name}/in/{path}": x.detach().numpy() for path, x in parts[0].items()})
     OUT.update({f"{name}/layer/{path}": x.detach().numpy() for path, x in parts[1].items()})
     OUT.update({f"{name}/grad/{path}": g.numpy() for path, g in zip(moving, grads)})
@@ -148,7 +148,7 @@ def blocks():
         y = last(norm(first(i["x"]), p, "layer", (mean, var)))
         return y, mean, var
 
-    case("BatchNorm", "y0 = x |> BatchNorm() as layer\ny1 = layer.running_mean\ny2 = layer.running_var",
+    case("BatchNorm", "layer = BatchNorm()\ny0 = layer(x)\ny1 = layer.running_mean\ny2 = layer.running_var",
          dict(x=(3, 4, 2, 3)), bn("layer", 3), statistics)
     case("Stacked", "y0 = x |> Stacked(3, Dense(4)) as layer", dict(x=(3, 4)),
          {key: x for k in range(3) for key, x in dense(f"layer.f[{k}]", 4, 4).items()},
@@ -178,7 +178,7 @@ def attentions():
     future = torch.ones(5, 5, dtype=torch.bool).triu(1)
     case("SelfAttention.causal", "y0 = x |> SelfAttention(2, causal = true, bias = false) as layer", dict(x=(2, 5, 6)),
          {key: x for key, x in both.items() if key.endswith(".w")}, lambda i, p: multi_head(i["x"], i["x"], p, future))
-    case("CrossAttention", "y0 = CrossAttention(2)(x, memory) as layer", dict(x=(2, 4, 6), memory=(2, 7, 5)),
+    case("CrossAttention", "y0 = x |> CrossAttention(2)(memory) as layer", dict(x=(2, 4, 6), memory=(2, 7, 5)),
          {**dense("layer.query", 6, 6), **dense("layer.given", 5, 12), **dense("layer.joined", 6, 6)},
          lambda i, p: multi_head(i["x"], i["memory"], p))
     for name, causal in (("attention", False), ("attention.causal", True)):
@@ -204,21 +204,19 @@ def attentions():
 
 
 def recurrences():
-    gates = {"LSTM": (4, torch.nn.LSTM), "GRU": (3, torch.nn.GRU), "RNN": (1, torch.nn.RNN)}
-    for kind, (k, module) in gates.items():
+    for kind, gates, module in (("LSTM", 4, torch.nn.LSTM), ("GRU", 3, torch.nn.GRU), ("RNN", 1, torch.nn.RNN)):
         layer = {}
-        for at in ("layer.ahead", "layer.back"):
-            layer |= {at + ".w": (3, 4 * k), at + ".u": (4, 4 * k), at + ".b": (4 * k,)}
+        for at in ("layer.f", "layer.f_2"):
+            layer |= {at + ".w": (3, 4 * gates), at + ".u": (4, 4 * gates), at + ".b": (4 * gates,)}
             layer |= {at + ".c": (4,)} if kind == "GRU" else {}
-        layer = {PATHS[kind].get(path, path): x for path, x in layer.items()}
 
         def compute(i, p):
             given = {}
-            for suffix, at in (("", "layer.ahead"), ("_reverse", "layer.back")):
-                get = lambda name: p[PATHS[kind].get(f"{at}.{name}", f"{at}.{name}")]
-                inner = torch.cat([torch.zeros(8, dtype=torch.float64), get("c")]) if kind == "GRU" else torch.zeros(4 * k, dtype=torch.float64)
-                given |= {f"weight_ih_l0{suffix}": get("w").T, f"weight_hh_l0{suffix}": get("u").T,
-                          f"bias_ih_l0{suffix}": get("b"), f"bias_hh_l0{suffix}": inner}
+            for suffix, at in (("", "layer.f"), ("_reverse", "layer.f_2")):
+                b = p[at + ".b"]
+                inner = torch.cat([torch.zeros_like(b[:8]), p[at + ".c"]]) if kind == "GRU" else torch.zeros_like(b)
+                given |= {f"weight_ih_l0{suffix}": p[at + ".w"].T, f"weight_hh_l0{suffix}": p[at + ".u"].T,
+                          f"bias_ih_l0{suffix}": b, f"bias_hh_l0{suffix}": inner}
             net = module(3, 4, bidirectional=True, batch_first=True, dtype=torch.float64)
             return functional_call(net, given, (i["x"],))[0]
 
@@ -241,13 +239,33 @@ def functions():
     case("median", "y0 = median(x)", dict(x=(4, 6)), {}, lambda i, p: i["x"].median(-1).values)
 
 
-# Filled in from what nnc calls the parameters of the two directions.
-PATHS = {"LSTM": {}, "GRU": {}, "RNN": {}}
+def metrics():
+    scores, kinds = dict(x=(9, 5), t=np.array([0, 4, 2, 2, 1, 3, 0, 4, 1])), lambda i: i["t"].detach().long()
+
+    def confusion(i, p):
+        counts = torch.zeros(5, 5, dtype=torch.float64)
+        return counts.index_put((kinds(i), i["x"].detach().argmax(-1)), torch.ones(9, dtype=torch.float64), accumulate=True)
+
+    def right(i, k):
+        return (i["x"].detach().topk(k, -1).indices == kinds(i)[:, None]).any(-1).double().mean()
+
+    case("accuracy", "y0 = accuracy(x, index(t, 5))", scores, {}, lambda i, p: right(i, 1))
+    case("top_k_accuracy", "y0 = top_k_accuracy(x, index(t, 5), count = 2)", scores, {}, lambda i, p: right(i, 2))
+    case("confusion", "y0 = confusion(x, index(t, 5))", scores, {}, confusion)
+    case("perplexity", "y0 = perplexity(x, index(t, 5))", scores, {}, lambda i, p: F.cross_entropy(i["x"].detach(), kinds(i)).exp())
+    both = dict(x=(9, 2), t=(9, 2))
+    case("rmse", "y0 = rmse(x, t)", both, {}, lambda i, p: F.mse_loss(i["x"], i["t"]).detach().sqrt())
+
+    def r2(i, p):
+        x, t = i["x"].detach(), i["t"].detach()
+        return 1 - ((x - t) ** 2).sum() / ((t - t.mean()) ** 2).sum()
+
+    case("r2", "y0 = r2(x, t)", both, {}, r2)
 
 
 if __name__ == "__main__":
     torch.set_num_threads(1)
-    for part in (convolutions, blocks, attentions, recurrences, functions):
+    for part in (convolutions, blocks, attentions, recurrences, functions, metrics):
         part()
-    save_file({key: np.ascontiguousarray(x) for key, x in sorted(OUT.items())}, os.path.join(HERE, "library.safetensors"), TEXTS)
+    save_file({key: x.copy(order="C") for key, x in sorted(OUT.items())}, os.path.join(HERE, "library.safetensors"), TEXTS)
     print(len(TEXTS), "cases", sum(x.nbytes for x in OUT.values()), "bytes")

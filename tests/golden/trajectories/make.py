@@ -13,7 +13,7 @@ needs torch, numpy and safetensors, and writes beside itself the data of the net
         RULE/loss32        smooth: all losses in f32; relu: those of the first 20 steps
         RULE/last32/PATH   what these leave
         RULE/spread32      normed, in the place of the two: how far PyTorch in f32 goes from f64, the farthest of its ways to
-                           compute the same (orders of rows, two threads, another layout of images), in losses and in the rest
+                           compute the same (orders of rows, another layout of images), in losses and in the rest
     metadata: `kind`, and RULE = the optimizer as nnc writes it
 
 Rows are in file order, batches of 16, the last of a pass smaller. A distance is the largest difference of a list or tensor over
@@ -107,11 +107,8 @@ def distance(a, b):
 def variants(net, rule, steps):
     """Single precision by PyTorch's several ways."""
     yield run(net, rule, torch.float32, steps)
-    for order in range(6):
+    for order in range(5):
         yield run(net, rule, torch.float32, steps, order)
-    torch.set_num_threads(2)
-    yield run(net, rule, torch.float32, steps)
-    torch.set_num_threads(1)
     networks.layout = torch.channels_last
     yield run(net, rule, torch.float32, steps)
     networks.layout = torch.contiguous_format
