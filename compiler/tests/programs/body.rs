@@ -124,6 +124,8 @@ pub(crate) struct Body<'r> {
     pub rows: usize,
     /// Layers and functions of the file by name, with the types of what they take and give.
     pub own: Vec<Own>,
+    /// What is chosen in turn is chosen from here on.
+    pub turn: usize,
     n_inputs: usize,
     uses: Vec<(usize, bool)>,
 }
@@ -141,7 +143,13 @@ pub(crate) struct Own {
 impl<'r> Body<'r> {
     pub(crate) fn new(rng: &'r mut Rng, layers: bool, rows: usize, inputs: Vec<Val>, own: &[Own]) -> Body<'r> {
         let n_inputs = inputs.len();
-        Body { rng, vals: inputs, stmts: vec![], layers, rows, own: own.to_vec(), n_inputs, uses: vec![] }
+        Body { rng, vals: inputs, stmts: vec![], layers, rows, own: own.to_vec(), turn: 0, n_inputs, uses: vec![] }
+    }
+
+    /// One of a list: at random, or the next in turn, so that few programs have all of them.
+    pub(crate) fn form<T: Copy>(&mut self, list: &[T]) -> T {
+        self.turn += 1;
+        if self.rng.chance(0.25) { *self.rng.pick(list) } else { list[self.turn % list.len()] }
     }
 
     pub(crate) fn size(&mut self) -> usize {

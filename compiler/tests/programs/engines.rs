@@ -71,35 +71,41 @@ fn run(draft: &Draft, pools: &Pools) -> Result<bool, String> {
     let states = program.states.iter().map(|s| Buffer::zeroed(bytes(s))).collect();
     let mut runner = Runner { program: &program, pools, states, rng: Rng(7) };
     let train = program.train.as_ref().expect("the program trains");
-    runner.perform("initialise", &program.initialise, 1, 0..1)?;
+    let mut initialise = runner.engines("initialise", &program.initialise, 1)?;
+    runner.perform(&mut initialise, 0)?;
     let mut finite = true;
-    let kinds: Vec<&Graph> = train.kinds().collect();
+    let mut kinds: Vec<Option<Engines>> = train.kinds().map(|_| None).collect();
     for step in 0..STEPS {
-        // Steps of a kind that come one after the other share their code.
         let kind = train.cadences.kind_of(step as u64 + 1);
-        let alone = kinds.len() > 1;
-        let steps = if alone { step..step + 1 } else { 0..STEPS };
-        if alone || step == 0 {
-            finite &= runner.perform("step", kinds[kind], train.batch, steps)?;
-        }
+        let engines = match &mut kinds[kind] {
+            Some(engines) => engines,
+            empty => {
+                let graph = train.kinds().nth(kind).expect("as many graphs as kinds");
+                empty.insert(runner.engines("step", graph, train.batch)?)
+            }
+        };
+        finite &= runner.perform(engines, step)?;
     }
     let fewer = 1 + runner.rng.below(train.batch);
-    runner.perform("evaluate", &train.evaluate, fewer, 0..1)?;
+    let mut evaluate = runner.engines("evaluate", &train.evaluate, fewer)?;
+    runner.perform(&mut evaluate, 0)?;
     for predict in &program.predict {
-        runner.perform("predict", &predict.graph, train.batch, 0..1)?;
+        let mut predict = runner.engines("predict", &predict.graph, train.batch)?;
+        runner.perform(&mut predict, 0)?;
     }
     Ok(finite)
 }
 
+/// A graph for batches of some rows in every engine.
+struct Engines {
+    what: &'static str,
+    n_rows: usize,
+    oracle: Oracle,
+    native: [(&'static str, Executable); 2],
+}
+
 impl Runner<'_> {
-    /// Some steps of a graph in every engine; false where the oracle reports a fault.
-    fn perform(
-        &mut self,
-        what: &str,
-        graph: &Graph,
-        n_rows: usize,
-        steps: std::ops::Range<i64>,
-    ) -> Result<bool, String> {
+    fn engines(&self, what: &'static str, graph: &Graph, n_rows: usize) -> Result<Engines, String> {
         let sizes = self.program.largest(n_rows);
         let graph = specialise(graph, &|sym| self.program.size(&sizes, sym)).map_err(|e| format!("{what}: {e:?}"))?;
         let optimised = optimise(&graph, &PassOptions::default(), &mut |_, _, _| {});
@@ -108,24 +114,23 @@ impl Runner<'_> {
             let compiled = codegen::compile(graph, self.program.states.len(), self.program.inputs.len(), &options);
             compiled.map(|c| c.executable).map_err(|e| format!("{what}, passes {fuse}: {e}"))
         };
-        let mut native: [(&str, Executable); 2] =
-            [("off", compile(&graph, false)?), ("on", compile(&optimised, true)?)];
-        let mut oracle = Oracle::new(graph);
-        let mut well = true;
-        for step in steps {
-            let inputs = batch(self.program, n_rows, &mut self.rng);
-            let want = self.step(&mut oracle, &inputs, step, &self.pools.0[0], false);
-            for (passes, engine) in &mut native {
-                for (threads, pool) in (1..).zip(&self.pools.0) {
-                    let got = self.step(engine, &inputs, step, pool, threads > 1);
-                    let how = format!("{what} {step}, passes {passes}, {threads} threads");
-                    self.compare(engine, &got, &want).map_err(|e| format!("{how}: {e}"))?;
-                }
+        let native = [("off", compile(&graph, false)?), ("on", compile(&optimised, true)?)];
+        Ok(Engines { what, n_rows, oracle: Oracle::new(graph), native })
+    }
+
+    /// A step in every engine; false where the oracle reports a fault.
+    fn perform(&mut self, engines: &mut Engines, step: i64) -> Result<bool, String> {
+        let inputs = batch(self.program, engines.n_rows, &mut self.rng);
+        let want = self.step(&mut engines.oracle, &inputs, step, &self.pools.0[0], false);
+        for (passes, engine) in &mut engines.native {
+            for (threads, pool) in (1..).zip(&self.pools.0) {
+                let got = self.step(engine, &inputs, step, pool, threads > 1);
+                let how = format!("{} {step}, passes {passes}, {threads} threads", engines.what);
+                self.compare(engine, &got, &want).map_err(|e| format!("{how}: {e}"))?;
             }
-            well &= want.0.is_ok();
-            self.states = want.2;
         }
-        Ok(well)
+        self.states = want.2;
+        Ok(want.0.is_ok())
     }
 
     fn step(&self, engine: &mut dyn Step, inputs: &[Buffer], step: i64, pool: &Pool, threads_always: bool) -> Left {

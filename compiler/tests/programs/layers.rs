@@ -213,7 +213,7 @@ fn weights(b: &mut Body<'_>) -> Option<usize> {
     let ty = b.ty(x).ending(units);
     let w = b.fresh("w");
     let n = b.ty(x).last();
-    let before = format!("param {w}: [{n}, {units}] = {}\n", b.rng.pick(INITIALIZERS));
+    let before = format!("param {w}: [{n}, {units}] = {}\n", b.form(INITIALIZERS));
     let text = format!("{} @ {w}", b.take(x));
     if b.fits(&ty) { b.bind_after(&before, ty, &text) } else { None }
 }
@@ -224,7 +224,7 @@ fn named_weights(b: &mut Body<'_>) -> Option<usize> {
     let ty = b.ty(x).ending(units);
     let w = b.fresh("w");
     let n = b.ty(x).last();
-    let before = format!("param {w}: [{units}, n{n} = {n}] = {}\n", b.rng.pick(INITIALIZERS));
+    let before = format!("param {w}: [{units}, n{n} = {n}] = {}\n", b.form(INITIALIZERS));
     let text = format!("dot({}, {w}, over = n{n})", b.take(x));
     if b.fits(&ty) { b.bind_after(&before, ty, &text) } else { None }
 }
@@ -234,7 +234,7 @@ fn bias(b: &mut Body<'_>) -> Option<usize> {
     let ty = b.ty(x);
     let w = b.fresh("w");
     let given = b.rng.chance(0.8);
-    let start = *b.rng.pick(INITIALIZERS);
+    let start = b.form(INITIALIZERS);
     let name = b.take(x);
     let (before, text) = if given {
         (format!("param {w}: [{}] = {start}\n", ty.last()), format!("{name} * {w} + {w}"))

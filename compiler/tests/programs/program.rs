@@ -91,13 +91,13 @@ pub(crate) fn draft(seed: u64) -> Draft {
     for i in 0..rng.below(3) {
         let takes = if rng.chance(0.6) { draft.x.clone() } else { input(rng, rows, 3) };
         let is_layer = rng.chance(0.6);
-        let (def, it) = definition(rng, i, is_layer, takes, rows, &own);
+        let (def, it) = definition(rng, [i, seed as usize], is_layer, takes, rows, &own);
         draft.defs.push(def);
         own.push(it);
     }
-    let model = model(rng, &draft, &own);
+    let model = model(rng, &draft, &own, seed as usize);
     draft.defs.push(model);
-    train::block(rng, &mut draft);
+    train::block(rng, &mut draft, seed);
     draft
 }
 
@@ -129,16 +129,17 @@ fn grow(b: &mut Body<'_>, n: usize) {
     }
 }
 
-fn definition(rng: &mut Rng, i: usize, is_layer: bool, takes: Ty, rows: usize, own: &[Own]) -> (Def, Own) {
+fn definition(rng: &mut Rng, [i, turn]: [usize; 2], is_layer: bool, takes: Ty, rows: usize, own: &[Own]) -> (Def, Own) {
     let x = Val { name: "x".into(), ty: takes.clone() };
     let usable: Vec<Own> = own.iter().filter(|o| is_layer || !o.is_layer).cloned().collect();
     let mut b = Body::new(rng, is_layer, rows, vec![x], &usable);
+    b.turn = 7 * turn;
     let with_gain = is_layer && b.rng.chance(0.5);
     if with_gain {
         let x = b.take(0);
         b.bind(takes.clone(), &format!("{x} * gain"));
     }
-    let n = 2 + b.rng.below(7);
+    let n = 2 + b.rng.below(5);
     grow(&mut b, n);
     let result = b.float(1).unwrap_or(0);
     let gives = b.ty(result);
@@ -155,17 +156,25 @@ fn definition(rng: &mut Rng, i: usize, is_layer: bool, takes: Ty, rows: usize, o
     (Def { head, body: b.finish(result) }, Own { call, is_layer, takes, gives })
 }
 
-fn model(rng: &mut Rng, draft: &Draft, own: &[Own]) -> Def {
+fn model(rng: &mut Rng, draft: &Draft, own: &[Own], turn: usize) -> Def {
     let value = |name: &str, ty: &Ty| Val { name: name.into(), ty: ty.clone() };
     let inputs = vec![value("x", &draft.x), value("u", &draft.u), value("k", &draft.tokens)];
     let mut b = Body::new(rng, true, draft.rows, inputs, own);
+    b.turn = 5 * turn;
     let units = b.size().min(9);
     let text = format!("{} |> Dense({units})", b.take(0));
     b.bind(draft.x.ending(units), &text);
     if draft.padded {
         reading(&mut b);
     }
-    let n = 4 + b.rng.below(14);
+    // Of rare statements each has its turn.
+    let all = [LAYERS, FLOW, VALUES].concat();
+    let rare = all[turn % all.len()];
+    (0..8).any(|_| {
+        b.forget();
+        rare(&mut b).is_some()
+    });
+    let n = 3 + b.rng.below(9);
     grow(&mut b, n);
     let found = b.find(|t| t.is_float() && t.rows && t.dims.len() == 1);
     let flat = found.unwrap_or_else(|| {

@@ -80,26 +80,30 @@ const RATES: &[&str] = &[
     "linear(0.05)",
 ];
 
-fn optimizer(rng: &mut Rng) -> String {
-    let rate = *rng.pick(RATES);
-    rng.pick(OPTIMIZERS).replace('#', rate)
+/// One of a list: at random, or the next in turn, so that few programs have all of them.
+fn form(rng: &mut Rng, list: &'static [&'static str], turn: u64) -> &'static str {
+    if rng.chance(0.25) { *rng.pick(list) } else { list[turn as usize % list.len()] }
+}
+
+fn optimizer(rng: &mut Rng, turn: u64) -> String {
+    form(rng, OPTIMIZERS, turn).replace('#', form(rng, RATES, turn))
 }
 
 /// Fills the train block in.
-pub(crate) fn block(rng: &mut Rng, draft: &mut Draft) {
+pub(crate) fn block(rng: &mut Rng, draft: &mut Draft, turn: u64) {
     let text = if draft.padded { ", text" } else { "" };
     let net = |x: &str| format!("Net({x}, u, k{text})");
-    for _ in 0..rng.below(3) {
-        draft.lines.push(format!("metric {}", rng.pick(METRICS)));
+    for i in 0..rng.below(3) as u64 {
+        draft.lines.push(format!("metric {}", form(rng, METRICS, turn + i)));
     }
     draft.lines.sort();
     draft.lines.dedup();
     if rng.chance(0.3) {
         draft.lines.push(format!("clip: {}", rng.pick(&["0.5", "2"])));
     }
-    let loss = |rng: &mut Rng, z: &str| rng.pick(LOSSES).replace('#', z);
+    let loss = |rng: &mut Rng, z: &str| form(rng, LOSSES, turn).replace('#', z);
     let first = loss(rng, "z");
-    let (one, two) = (optimizer(rng), optimizer(rng));
+    let (one, two) = (optimizer(rng, turn), optimizer(rng, turn + 1));
     draft.first = format!("    z = {}\n", net("x"));
     let mut out = String::new();
     match rng.below(9) {

@@ -6,6 +6,7 @@
 pub mod calculus;
 pub mod cases;
 pub mod graphs;
+pub mod shapes;
 pub mod steps;
 pub mod turns;
 
