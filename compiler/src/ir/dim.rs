@@ -44,7 +44,7 @@ impl Dim {
 
     /// Whether it is one free size, as it stands.
     pub fn is_sym(&self) -> bool {
-        let one = |(m, &factor): (&Monomial, &i64)| factor == 1 && matches!(m[..], [(_, 1)]);
+        let one = |(m, &factor): (&Monomial, &i64)| factor == 1 && matches!(m.as_slice(), [(_, 1)]);
         self.number == 0 && self.terms.len() == 1 && self.terms.iter().all(one)
     }
 
