@@ -48,6 +48,7 @@ pub(super) fn explain(
         heads::blocks,
         marks::mixed_up,
         values::missing,
+        values::forms,
         marks::missing,
         values::pipes,
         heads::declarations,

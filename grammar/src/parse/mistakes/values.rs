@@ -1,4 +1,4 @@
-//! Values left out after an operator or a `=`, and what a pipe cannot do.
+//! Values left out after an operator or a `=`, what a pipe cannot do, and forms of other languages.
 
 use super::Scene;
 use crate::diagnostic::{Diagnostic, Safety};
@@ -49,6 +49,28 @@ pub(super) fn missing(scene: &Scene<'_, '_>) -> Option<Diagnostic> {
         return Some(scene.error(scene.span(), format!("a value is missing before `{word}`")));
     }
     None
+}
+
+/// Forms written as those of other languages: a part of an axis by place, `rearrange` as a call, a range of an option in words.
+pub(super) fn forms(scene: &Scene<'_, '_>) -> Option<Diagnostic> {
+    let here = scene.here()?;
+    let (word, span) = (scene.lexed.word(here), scene.lexed.span(here));
+    let first = scene.word(scene.own.first().copied());
+    if word == ".." && scene.bracket() == "[" && scene.expects_thing("an operator") {
+        let diagnostic = scene.error(span, "a part of an axis is taken by the name of the axis");
+        return Some(
+            diagnostic.help("write `x[axis = 0..8]`; items by place are `..`, `new`, names and single numbers"),
+        );
+    }
+    if word == "(" && scene.word(scene.before(1)) == "rearrange" {
+        let diagnostic = scene.error(span, "`rearrange` is no call: a pipe leads into it, and two patterns follow");
+        return Some(diagnostic.help("write `x |> rearrange [b, t, (h k)] -> [b, h, t, k] with h = 4`"));
+    }
+    let ranged = scene.own[..scene.at].iter().any(|token| scene.lexed.is(*token, "in"));
+    (first == "option" && ranged && scene.open().is_empty()).then(|| {
+        let diagnostic = scene.error(span, format!("a range of an option does not go on with `{word}`"));
+        diagnostic.help("write `in linear(1, 100)`, `in log(1e-4, 1)` or the values, `in [1, 2, 4]`")
+    })
 }
 
 /// A pipe into something that cannot be called, or an operator after a pipe.
