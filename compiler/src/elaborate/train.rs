@@ -84,7 +84,7 @@ impl<'a> Elab<'a> {
         let data = self.train_data(block)?;
         // What a setting or the data lack does not hide what is wrong in the lines.
         let rows = data.first().and_then(|first| first.known.as_ref()).map_or(1, |known| known.train_rows);
-        let updates = epochs.unwrap_or(1).saturating_mul(rows.div_ceil(batch.unwrap_or(1)));
+        let updates = epochs.unwrap_or(1).saturating_mul(rows.div_ceil(batch.unwrap_or(1).max(1)));
         let steps = self.options.steps.unwrap_or(updates);
         let (lines, step) =
             self.graph(Mode::Train, |this| Some(this.train_lines(block, &data, &settings, (steps, None))))?;
