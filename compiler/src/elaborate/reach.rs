@@ -2,7 +2,7 @@
 
 use super::Elab;
 use super::train::Loss;
-use crate::ir::graph::{NodeId, Value as Node};
+use crate::ir::graph::NodeId;
 use crate::ir::op::Vjp;
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
@@ -14,6 +14,10 @@ const MOST_NAMED: usize = 4;
 impl<'a> Elab<'a> {
     /// Reports the parameters of a line that have no gradient: one report a selector.
     pub(super) fn unreached(&mut self, parameters: &[(u32, Span)], loss: &Loss) {
+        // After another mistake the way may be what is missing.
+        if self.tainted() {
+            return;
+        }
         let mut selectors: Vec<Span> = parameters.iter().map(|p| p.1).collect();
         selectors.dedup();
         for at in selectors {
@@ -41,24 +45,34 @@ impl<'a> Elab<'a> {
         }
     }
 
-    /// The last operation on the way from the parameters to the loss that has no slope.
+    /// The first operation without a slope on the way from the parameters to the loss.
     fn barrier(&self, parameters: &[u32], loss: &Loss) -> Option<(&'static str, &'static str, Span)> {
-        let wrt: Vec<Node> = parameters.iter().filter_map(|n| self.current.get(n).map(|t| t.node)).collect();
         let graph = self.b.graph();
-        let reached = graph.reached(&wrt);
         let mut wanted = vec![false; graph.len()];
         wanted[loss.tensor.node.node.0 as usize] = true;
-        for i in (0..graph.len() as u32).rev().filter(|i| reached[*i as usize]) {
-            let node = graph.node(NodeId(i));
-            if !wanted[i as usize] {
-                continue;
+        for i in (0..graph.len() as u32).rev() {
+            if wanted[i as usize] {
+                for operand in &graph.node(NodeId(i)).operands {
+                    wanted[operand.node.0 as usize] = true;
+                }
             }
-            if let Vjp::Zero(reason) = node.op.vjp {
+        }
+        let mut live = vec![false; graph.len()];
+        for number in parameters {
+            if let Some(t) = self.current.get(number) {
+                live[t.node.node.0 as usize] = true;
+            }
+        }
+        for (id, node) in graph.nodes() {
+            let i = id.0 as usize;
+            live[i] |= node.operands.iter().any(|operand| live[operand.node.0 as usize]);
+            if let Vjp::Zero(reason) = node.op.vjp
+                && live[i]
+                && wanted[i]
+                && !node.operands.is_empty()
+            {
                 let site = node.sites.first()?;
                 return Some((node.op.name, reason, self.sites[site.0 as usize].span));
-            }
-            for operand in &node.operands {
-                wanted[operand.node.0 as usize] = true;
             }
         }
         None
