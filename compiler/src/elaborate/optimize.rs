@@ -81,15 +81,8 @@ impl<'a> Elab<'a> {
         }
         let selected = self.selected(selectors, lines);
         let selected = self.filtered(selected, condition);
-        for (number, at) in &selected {
-            if let Some((_, first)) = lines.optimized.iter().find(|(n, _)| n == number) {
-                let path = self.states[*number as usize].path.clone();
-                let d = Diagnostic::error(codes::OPTIMIZED_TWICE, *at, format!("`{path}` is optimised by two lines"));
-                let d = d.origin(Role::Previous, *first, "it is already optimised here");
-                self.report(d);
-            }
-            lines.optimized.push((*number, *at));
-        }
+        self.optimized_twice(&selected, lines);
+        lines.optimized.extend(&selected);
         let Some(optimizer) = optimizer else { return };
         let (read, unread): (Vec<_>, Vec<_>) = selected.into_iter().partition(|(n, _)| self.current.contains_key(n));
         let wrt: Vec<Node> = read.iter().filter_map(|(n, _)| self.current.get(n).map(|t| t.node)).collect();
@@ -116,6 +109,28 @@ impl<'a> Elab<'a> {
         let (loss_node, at, counts) = (loss.tensor.node, with.span, [step, t, total]);
         lines.pending.push(Pending { gradients, loss: loss_node, optimizer, at, counts });
         self.unreached(&unreached, &loss);
+    }
+
+    /// Reports the parameters of a line that an earlier line of the phase has: one report a selector.
+    fn optimized_twice(&mut self, selected: &[(u32, Span)], lines: &Lines<'a>) {
+        let earlier = |number: u32| lines.optimized.iter().find(|(n, _)| *n == number).map(|(_, at)| *at);
+        let twice: Vec<(u32, Span, Span)> =
+            selected.iter().filter_map(|(number, at)| Some((*number, *at, earlier(*number)?))).collect();
+        for (i, (number, at, first)) in twice.iter().enumerate() {
+            if twice[..i].iter().any(|(_, before, _)| before == at) {
+                continue;
+            }
+            let path = &self.states[*number as usize].path;
+            let more = twice.iter().filter(|(_, other, _)| other == at).count() - 1;
+            let headline = match more {
+                0 => format!("`{path}` is optimised by two lines"),
+                n => format!("`{path}` and {n} more are optimised by two lines"),
+            };
+            let d = Diagnostic::error(codes::OPTIMIZED_TWICE, *at, headline)
+                .origin(Role::Previous, *first, "it is already optimised here")
+                .help("`rest` stands for all that no earlier line names");
+            self.report(d);
+        }
     }
 
     /// `step`, from 1, and `t = step − 1`, both of the f64 world, of a line that is due every so many steps: at its n-th time the

@@ -65,16 +65,21 @@ impl<'a> Elab<'a> {
     pub(super) fn nothing_selected(&mut self, selector: &Selector, headline: &str) {
         let d = Diagnostic::error(codes::EMPTY_SELECTION, selector.span, headline);
         let parameters = self.states.iter().filter(|s| s.role == StateRole::Parameter);
-        let mut known: Vec<&str> = parameters.map(|s| s.path.as_str()).collect();
-        let total = known.len();
-        known.truncate(8);
-        let d = match (&selector.steps[..], total) {
-            (_, 0) => d.note("the block applies no model that has parameters"),
-            ([SelectorStep::Name(name), ..], _) => {
-                let heads: Vec<&str> = known.iter().filter_map(|p| p.split('.').next()).collect();
-                super::suggest::suggest(d, name, heads.into_iter()).note(format!("parameters: {}", known.join(", ")))
+        let known: Vec<&str> = parameters.map(|s| s.path.as_str()).collect();
+        let shown = known[..known.len().min(8)].join(", ");
+        let more = if known.len() > 8 { ", …" } else { "" };
+        let listed = format!("parameters: {shown}{more}");
+        let d = match super::selection::lost(&selector.steps, &known) {
+            _ if known.is_empty() => d.note("the block applies no model that has parameters"),
+            Some((step, kinds)) => {
+                let kinds: Vec<&str> = kinds.into_iter().collect();
+                let d = super::suggest::suggest(d, step, kinds.iter().copied());
+                match selector.steps.as_slice() {
+                    [_] => d.note(listed),
+                    _ => d.note(format!("in the place of `{}` there is: {}", step.text, kinds.join(", "))),
+                }
             }
-            _ => d.note(format!("parameters: {}", known.join(", "))),
+            None => d.note(listed),
         };
         self.report(d);
     }
@@ -83,6 +88,7 @@ impl<'a> Elab<'a> {
     pub(super) fn filtered(&mut self, selected: Vec<(u32, Span)>, condition: Option<&'a Expr>) -> Vec<(u32, Span)> {
         let Some(condition) = condition else { return selected };
         let mut out = vec![];
+        let before = selected.len();
         for (number, at) in selected {
             let rank = self.states[number as usize].ty.rank();
             self.bind_given("rank", Value::Num(Num::int(rank as i64)), condition.span);
@@ -96,6 +102,13 @@ impl<'a> Elab<'a> {
                     return vec![];
                 }
             }
+        }
+        if out.is_empty() && before > 0 {
+            let headline = "the condition holds for no parameter of this line";
+            let d = Diagnostic::error(codes::EMPTY_SELECTION, condition.span, headline);
+            self.report(
+                d.note("`rank` is the number of axes of a parameter: 1 of a bias, 2 of the weights of `Dense`"),
+            );
         }
         out
     }

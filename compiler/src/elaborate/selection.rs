@@ -2,9 +2,9 @@
 
 use super::Elab;
 use super::items::Item;
-use nnc_grammar::ast::{Def, DefKind, Expr, ExprKind, Param, Selector, SelectorStep};
+use nnc_grammar::ast::{Def, DefKind, Expr, ExprKind, Name, Param, Selector, SelectorStep};
 use nnc_grammar::span::Span;
-use std::collections::HashSet;
+use std::collections::{BTreeSet, HashSet};
 
 /// What a selector takes.
 pub(super) struct Selection<'a> {
@@ -60,6 +60,22 @@ impl<'a> Elab<'a> {
             }
         }
     }
+}
+
+/// The first step of a selector that no path goes along with, and what the paths that come so far have in its place.
+pub(super) fn lost<'s, 'p>(steps: &'s [SelectorStep], paths: &[&'p str]) -> Option<(&'s Name, BTreeSet<&'p str>)> {
+    let at = (0..steps.len()).find(|k| !paths.iter().any(|path| matches(&steps[..=*k], path)))?;
+    let (name, turns) = match &steps[at] {
+        SelectorStep::Name(name) => (name, false),
+        SelectorStep::Turn(name, _) => (name, true),
+        SelectorStep::Any | SelectorStep::Deep => return None,
+    };
+    if steps[..at].iter().any(|step| matches!(step, SelectorStep::Deep)) {
+        return None;
+    }
+    let far = paths.iter().filter(|path| matches(&steps[..at], path));
+    let parts = far.filter_map(|path| path.split('.').nth(at));
+    Some((name, parts.filter_map(|part| if turns { Some(part) } else { part.split('[').next() }).collect()))
 }
 
 /// Whether a path lies in what a selector names: its steps match the path's first steps.
