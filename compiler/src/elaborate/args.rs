@@ -254,7 +254,15 @@ impl<'a> Elab<'a> {
         let d = Diagnostic::error(codes::WRONG_TYPE, span, format!("`{}` must be {wanted}", param.name.text))
             .label(format!("this is {}", value.kind()))
             .origin(Role::Declaration, param.span, "the parameter is declared here");
-        self.fail(d)
+        self.fail(match &value {
+            Value::Def(def) if element.name.text == "rate" && def.kind == nnc_grammar::ast::DefKind::Schedule => {
+                d.help(format!("give it its settings: `{}(…)`", def.name.text))
+            }
+            Value::Tensor(t) if element.name.text == "float" && t.rank() > 0 => {
+                d.note("a `float` is one value; tensors with axes meet by operators, such as `a + t * (b - a)`")
+            }
+            _ => d,
+        })
     }
 
     fn no_such_argument(&mut self, callee: &Callee<'a>, params: &'a [Param], arg: &Given<'a>) {
@@ -266,7 +274,12 @@ impl<'a> Elab<'a> {
                     name.span,
                     format!("`{}` has no argument `{}`", callee.name, name.text),
                 );
-                super::suggest::suggest(d, name, params.iter().map(|p| p.name.text.as_str()))
+                let known: Vec<&str> = params.iter().map(|p| p.name.text.as_str()).collect();
+                let d = super::suggest::suggest(d, name, known.iter().copied());
+                match (d.fixes.is_empty(), known.is_empty()) {
+                    (true, false) => d.note(format!("its arguments: {}", known.join(", "))),
+                    _ => d,
+                }
             }
             None => {
                 let takes = match params.len() {

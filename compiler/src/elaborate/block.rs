@@ -13,16 +13,28 @@ impl<'a> Elab<'a> {
     pub(super) fn block(&mut self, block: &'a Block) -> Value<'a> {
         let mut value = Value::Tuple(vec![]);
         for stmt in &block.stmts {
-            if let StmtKind::Expr(e) = &stmt.kind {
-                value = self.expr(e);
-            } else {
-                self.statement(stmt);
-                if let StmtKind::Invalid(_) = stmt.kind {
-                    value = Value::Invalid;
+            match &stmt.kind {
+                StmtKind::Expr(e) => value = self.expr(e),
+                _ => {
+                    self.statement(stmt);
+                    if self.leaves_nothing(stmt) {
+                        value = Value::Invalid;
+                    }
                 }
             }
         }
         value
+    }
+
+    /// Whether a statement was spoilt by a mistake, which may have taken the value of the block with it.
+    fn leaves_nothing(&mut self, stmt: &'a Stmt) -> bool {
+        match &stmt.kind {
+            StmtKind::Invalid(_) => true,
+            StmtKind::Bind { targets, .. } => targets.iter().all(|target| {
+                self.frame().locals.get(&target.name.text).is_some_and(|local| matches!(local.value, Value::Invalid))
+            }),
+            _ => false,
+        }
     }
 
     /// A block inside a body: what it binds ends with it.
@@ -95,14 +107,20 @@ impl<'a> Elab<'a> {
 
     /// `name = e`, `name: type = e`, `a, b = e`
     pub(super) fn bind_targets(&mut self, targets: &'a [Target], e: &'a Expr) {
+        let outer = self.binding.len();
+        let depth = self.frames.len();
+        self.binding.extend(targets.iter().map(|target| (depth, &target.name)));
         let (value, carries) = self.expr_with_carries(e);
+        self.binding.truncate(outer);
         if let ([target], Value::Instance(instance)) = (targets, &value)
             && matches!(e.kind, ExprKind::Call { .. })
             && instance.span == e.span
         {
             self.name_instance(instance, &target.name);
         }
-        if let ([target], ExprKind::Scan(_)) = (targets, &e.kind) {
+        if let ([target], ExprKind::Scan(_)) = (targets, &e.kind)
+            && !matches!(value, Value::Invalid)
+        {
             self.frame().finished.insert(target.name.text.clone(), carries);
         }
         let values = match (targets, value) {
@@ -149,6 +167,7 @@ impl<'a> Elab<'a> {
                     _ => "the assertion is false".into(),
                 };
                 self.report(Diagnostic::error(codes::ASSERTION, condition.span, text).label("this does not hold"));
+                self.frame().unsound = true;
             }
             other => {
                 self.wrong_kind(&other, condition.span, "a condition known before the program runs");

@@ -89,8 +89,31 @@ impl<'a> Elab<'a> {
                 }
                 Value::Invalid
             }
-            other => self.wrong_kind(&other, callee, "something that can be called"),
+            other => self.not_callable(&other, callee),
         }
+    }
+
+    /// Reports a call of a value; where its name hides a function, of that.
+    fn not_callable(&mut self, value: &Value<'a>, callee: Span) -> Value<'a> {
+        let text = self.sources.text(callee).to_owned();
+        let source = self.frame().source;
+        let hidden = match self.items.lookup(source, &text) {
+            Some(super::items::Item::Def(def)) => Some(def.kind.keyword()),
+            _ => super::primitives::lookup(&text).map(|_| "fn"),
+        };
+        let local = self.frame().locals.get(&text).map(|local| local.span);
+        let (Some(kind), Some(local)) = (hidden, local) else {
+            return self.wrong_kind(value, callee, "something that can be called");
+        };
+        let d = Diagnostic::error(
+            codes::WRONG_KIND,
+            callee,
+            format!("`{text}` is a value here, and hides the {kind} `{text}`"),
+        )
+        .label(format!("this is {}", value.kind()))
+        .origin(Role::Previous, local, "the name is bound here")
+        .help("give the value another name");
+        self.fail(d)
     }
 
     /// An initializer, a schedule, an optimizer or a model with its settings.
@@ -156,13 +179,23 @@ impl<'a> Elab<'a> {
         value
     }
 
+    /// Refuses a definition inside too many others. To blame is the one that recurs, not the one that happened to come last.
     fn endless(&mut self, def: &'a Def, call: Span) -> Value<'a> {
-        let chain: Vec<&str> = self.frames.iter().filter_map(|f| f.def).map(|d| d.name.text.as_str()).collect();
-        let shown: Vec<&str> = chain.iter().rev().take(6).rev().copied().collect();
-        let d = Diagnostic::error(codes::RECURSION, call, format!("`{}` contains itself without end", def.name.text))
-            .label(format!("more than {DEEPEST} definitions inside each other"))
-            .origin(Role::Declaration, def.name.span, "declared here")
-            .note(format!("the innermost: … → {} → {}", shown.join(" → "), def.name.text))
+        let chain: Vec<&'a Def> = self.frames.iter().filter_map(|f| f.def).chain([def]).collect();
+        let times = |def: &&Def| chain.iter().filter(|d| d.name.span == def.name.span).count();
+        let shown: Vec<&str> = chain.iter().rev().take(7).rev().map(|d| d.name.text.as_str()).collect();
+        let label = format!("more than {DEEPEST} definitions inside each other");
+        // Of those that recur equally often the outermost.
+        let Some(culprit) = chain.iter().rev().max_by_key(|def| times(def)).filter(|def| times(def) > 1) else {
+            let d = Diagnostic::error(codes::TOO_DEEP, call, "definitions are nested too deeply").label(label);
+            return self.fail(d.note(format!("the innermost: … → {}", shown.join(" → "))));
+        };
+        let frame = self.frames.iter().rev().find(|f| f.def.is_some_and(|d| d.name.span == culprit.name.span));
+        let at = frame.map_or(call, |f| f.call);
+        let d = Diagnostic::error(codes::RECURSION, at, format!("`{}` contains itself without end", culprit.name.text))
+            .label(label)
+            .origin(Role::Declaration, culprit.name.span, "declared here")
+            .note(format!("the innermost: … → {}", shown.join(" → ")))
             .help("stop it by an `if` whose condition is known before the program runs");
         self.fail(d)
     }

@@ -104,7 +104,12 @@ impl<'a> Elab<'a> {
                     Diagnostic::error(codes::SHAPE_MISMATCH, at, headline).label("this is its value for the next turn");
                 let d = d.origin(Role::Declaration, declared, "it is declared here");
                 let d = explain_axes(d, t.axes.iter().chain(&local.axes));
-                self.report(d.note("a carried value keeps its type from turn to turn"));
+                let d = d.note("a carried value keeps its type from turn to turn");
+                self.report(if local.rank() == 0 && t.dtype.is_float() {
+                    d.help(format!("declare its type, which a number fills: `{}: {} = 0`", name.text, typed(t)))
+                } else {
+                    d
+                });
                 None
             }
             Value::Tensor(t) if !local.dtype.is_float() => Some(t.clone()),
@@ -137,6 +142,12 @@ impl<'a> Elab<'a> {
         let kind = a.dtype.is_float() && b.dtype.is_float() || (a.dtype == b.dtype && a.classes == b.classes);
         kind && (stretched || sizes(a) == sizes(b))
     }
+}
+
+/// A type as a program declares it.
+fn typed(t: &Tensor) -> String {
+    let axes = t.axes.iter().map(|a| a.name.as_ref().map_or(a.size.to_string(), |n| n.text.to_string()));
+    format!("[{}]", axes.collect::<Vec<_>>().join(", "))
 }
 
 fn shown(t: &Tensor) -> String {

@@ -16,7 +16,7 @@ use nnc_runtime::data::Schema;
 
 /// The free size of a batch.
 pub(super) const BATCH: &str = "batch";
-const SETTINGS: [&str; 3] = ["source", "split", "padded"];
+pub(super) const SETTINGS: [&str; 3] = ["source", "split", "padded"];
 
 /// A data block.
 #[derive(Clone)]
@@ -85,8 +85,12 @@ impl<'a> Elab<'a> {
                         format!("there is no data block `{}`", name.text),
                     ),
                 };
-                let d = super::suggest::suggest(d, name, names.into_iter());
-                self.report(d);
+                let d = super::suggest::suggest(d, name, names.iter().copied());
+                self.report(match (names.is_empty(), d.fixes.is_empty()) {
+                    (true, _) => d.note("the file declares none: `data NAME { … }`"),
+                    (false, true) => d.note(format!("data blocks of this file: {}", names.join(", "))),
+                    (false, false) => d,
+                });
                 return None;
             }
         };
@@ -175,7 +179,13 @@ impl<'a> Elab<'a> {
                                 format!("a data block has no setting `{}`", name.text),
                             );
                             let d = super::suggest::suggest(d, name, SETTINGS.into_iter());
-                            self.report(d.note(format!("settings of a data block: {}", SETTINGS.join(", "))));
+                            let d = d.note(format!("settings of a data block: {}", SETTINGS.join(", ")));
+                            let elsewhere = super::train::SETTINGS.contains(&name.text.as_str());
+                            self.report(if elsewhere {
+                                d.help("it is a setting of `train`: move it there")
+                            } else {
+                                d
+                            });
                             lines.sound = false;
                         }
                     }

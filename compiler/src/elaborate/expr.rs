@@ -99,6 +99,14 @@ impl<'a> Elab<'a> {
         self.unknown_name(name, span)
     }
 
+    /// Whether a name denotes anything here.
+    pub(super) fn means_something(&mut self, name: &str) -> bool {
+        let source = self.frame().source;
+        self.local(name).is_some()
+            || self.items.lookup(source, name).is_some()
+            || super::primitives::lookup(name).is_some()
+    }
+
     fn unknown_name(&mut self, name: &str, span: Span) -> Value<'a> {
         let fields = self.data_fields.iter().filter(|(_, field)| field == name);
         let blocks: Vec<String> = fields.map(|(data, _)| format!("`{data}`")).collect();
@@ -110,12 +118,26 @@ impl<'a> Elab<'a> {
         }
         let source = self.frame().source;
         let items = self.items;
+        let depth = self.frames.len();
+        let binding = self.binding.iter().any(|(at, bound)| *at == depth && bound.text == name);
         let frame = self.frame();
         let mut known: Vec<String> = frame.locals.keys().chain(frame.dims.keys()).cloned().collect();
         known.extend(items.names(source).map(str::to_owned));
         known.extend(super::primitives::names().map(str::to_owned));
+        // In blocks, what they have not mentioned so far of their data, too.
+        if self.frame().def.is_none() {
+            known.extend(self.data_fields.iter().map(|(_, field)| field.clone()));
+        }
         let d = super::names::unknown(name, span, known.iter().map(String::as_str));
-        self.fail(d)
+        self.fail(match name {
+            _ if binding => d.note(format!("this stands in the statement that binds `{name}`")).help(
+                "a line that begins with an operator, `-` too, goes on with the line before: put brackets around it",
+            ),
+            "step" | "t" | "steps" => {
+                d.note(format!("`{name}` is known in schedules, in optimizers and behind `with` of an optimize line"))
+            }
+            _ => d,
+        })
     }
 
     fn member(&mut self, base: &'a Expr, member: &Name, span: Span) -> Value<'a> {
@@ -174,6 +196,10 @@ impl<'a> Elab<'a> {
         let taken = match self.expr(condition) {
             Value::Bool(b) => b,
             Value::Invalid => return Value::Invalid,
+            Value::Num(n) => {
+                let d = Diagnostic::error(codes::WRONG_TYPE, condition.span, "a condition is `true` or `false`");
+                return self.fail(d.label(format!("this is the number {n}")).help("compare it: `… > 0`"));
+            }
             other => {
                 let d = Diagnostic::error(
                     codes::NOT_CONSTANT,
@@ -188,8 +214,13 @@ impl<'a> Elab<'a> {
         let (block, other) = if taken { (Some(then), otherwise) } else { (otherwise, Some(then)) };
         // The other branch may be the only user of a name.
         if let Some(other) = other {
+            let source = self.frame().source;
             walk::visit_block(other, &mut |name| {
-                self.local(name);
+                if self.local(name).is_none()
+                    && let Some(item) = self.items.lookup(source, name)
+                {
+                    self.usage.mark(item.span());
+                }
             });
         }
         match block {

@@ -159,7 +159,7 @@ impl<'a> Elab<'a> {
                 if element.name.text == "index" =>
             {
                 match &element.size {
-                    Some(size) => match self.size_of(size) {
+                    Some(size) => match self.class_count(size) {
                         Some(n) => Some(n),
                         None => return Value::Invalid,
                     },
@@ -196,6 +196,20 @@ impl<'a> Elab<'a> {
             (value, _) => value,
         };
         self.typed_field(target, value, e.span)
+    }
+
+    /// How many classes a field declares. Only the fields of texts may name the number.
+    fn class_count(&mut self, size: &'a Expr) -> Option<Dim> {
+        if let ExprKind::Name(name) = &size.kind
+            && !self.means_something(name)
+        {
+            let d = Diagnostic::error(codes::UNKNOWN_NAME, size.span, format!("nothing here is called `{name}`"));
+            self.report(d.help(
+                "write a number; only `chars(column)` and `words(column)` count classes themselves and give that a name",
+            ));
+            return None;
+        }
+        self.size_of(size)
     }
 
     /// A field with the shape that is declared for it.

@@ -81,9 +81,7 @@ impl<'a> Elab<'a> {
         };
         let called = def.map(|d| d.name.text.clone());
         let Some(text) = name.map(|n| n.text.clone()).or(called) else {
-            let d = Diagnostic::error(codes::MISSING_ARGUMENT, value.span, "this metric needs a name");
-            self.report(d.help("write `metric NAME = …`, or call a metric: `metric accuracy(…)`"));
-            return;
+            return self.nameless(value, lines);
         };
         if lines.figures.iter().any(|f| f.name == text) {
             let d = Diagnostic::error(codes::DUPLICATE_NAME, value.span, format!("there are two figures `{text}`"));
@@ -136,6 +134,31 @@ impl<'a> Elab<'a> {
             in_training: !stateful,
             span: value.span,
         });
+    }
+
+    /// Reports a metric that has no name and calls no definition. A line that watches the figure probably meant says no more.
+    fn nameless(&mut self, value: &'a Expr, lines: &mut Lines<'a>) {
+        let (main, items) = (self.items.main, self.items);
+        let (what, called) = match &value.kind {
+            ExprKind::Call { callee, .. } => (&**callee, true),
+            _ => (value, false),
+        };
+        let d = match (&what.kind, called) {
+            (ExprKind::Name(name), true) if !self.means_something(name) => {
+                super::names::unknown(name, what.span, items.names(main))
+            }
+            (ExprKind::Name(name), false) if matches!(items.lookup(main, name), Some(Item::Def(_))) => {
+                Diagnostic::error(codes::MISSING_ARGUMENT, value.span, format!("`{name}` is not called"))
+                    .help(format!("give it what it compares: `metric {name}(…)`"))
+            }
+            _ => Diagnostic::error(codes::MISSING_ARGUMENT, value.span, "this metric needs a name")
+                .help("write `metric NAME = …`, or call a metric: `metric accuracy(…)`"),
+        };
+        lines.failed.extend(d.fixes.iter().flat_map(|fix| fix.edits.iter().map(|edit| edit.text.clone())));
+        if let ExprKind::Name(name) = &what.kind {
+            lines.failed.push(name.clone());
+        }
+        self.report(d);
     }
 
     /// The sum of the losses is checked before any state is written.

@@ -107,9 +107,11 @@ impl<'a> Elab<'a> {
         let taken = items.iter().filter(|i| matches!(i, IndexItem::At(_))).count();
         let rests = items.iter().filter(|i| matches!(i, IndexItem::Rest(_))).count();
         if rests > 1 || taken > t.rank() || (rests == 0 && taken != t.rank()) {
-            let d = Diagnostic::error(codes::WRONG_RANK, span, format!("{taken} items index {} axes", t.rank()))
+            let items = if taken == 1 { "one item indexes".to_owned() } else { format!("{taken} items index") };
+            let axes = if t.rank() == 1 { "one axis".to_owned() } else { format!("{} axes", t.rank()) };
+            let d = Diagnostic::error(codes::WRONG_RANK, span, format!("{items} {axes}"))
                 .label(format!("this is {}", t.show()))
-                .help("`..` stands for the axes in between");
+                .help("`..` stands for the axes in between; `[axis = i]` takes a place of one axis by its name");
             self.report(d);
             return None;
         }

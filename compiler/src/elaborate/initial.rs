@@ -58,6 +58,11 @@ impl<'a> Elab<'a> {
                 }
             }
             Value::Num(_) | Value::Tensor(_) | Value::Invalid => value,
+            Value::Closure(closure) if closure.def.kind == DefKind::Schedule => {
+                let d = Diagnostic::error(codes::WRONG_KIND, init.span, "an initializer or a number is needed here")
+                    .label(format!("this is the schedule `{}`", closure.def.name.text));
+                self.fail(d.help("the same number everywhere is `filled(x)`, or the number alone"))
+            }
             other => self.wrong_kind(&other, init.span, "an initializer or a number"),
         }
     }

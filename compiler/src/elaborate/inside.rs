@@ -88,6 +88,14 @@ impl<'a> Elab<'a> {
             Value::Def(def) if def.kind == DefKind::Model => format!("the model `{}`", def.name.text),
             Value::Closure(model) if path.is_some() => format!("the model `{}`", model.def.name.text),
             Value::Instance(i) => format!("the layer `{}`", i.def.name.text),
+            Value::Tensor(t) => {
+                let headline = format!("a tensor has no parts by name, and no methods: `{}`", member.text);
+                let d = Diagnostic::error(codes::WRONG_KIND, span, headline).label(format!("this is {}", t.show()));
+                let called = self.means_something(&member.text);
+                let d =
+                    if called { d.help(format!("call the function: `{}(x)`, or `x |> {0}`", member.text)) } else { d };
+                return self.fail(super::names::also_called(d, &member.text));
+            }
             other => return self.wrong_kind(other, span, "a data block, a layer or a model"),
         };
         let known = path.as_ref().map(|path| format!("{path}."));

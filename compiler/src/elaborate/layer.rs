@@ -69,6 +69,14 @@ impl<'a> Elab<'a> {
                 if prefix.is_empty() { step } else { format!("{prefix}.{step}") }
             })
             .clone();
+        let first = *self.frame().applied.entry(path.clone()).or_insert(instance.span);
+        if first != instance.span {
+            let headline = format!("two layers of this body are called `{path}`");
+            let d = Diagnostic::error(codes::DUPLICATE_NAME, instance.span, headline)
+                .origin(Role::Previous, first, "the first is made here")
+                .note("a path is one set of weights; to share it, bind the layer once and apply it twice");
+            return self.fail(d.help("give them different names after `as`"));
+        }
         self.made.insert(path.clone(), (self.graph_number, instance.clone()));
         self.instantiate(def, &instance.settings, inputs, call, path, |_| {})
     }

@@ -40,7 +40,11 @@ impl<'a> Elab<'a> {
                 let scalar = tensors.iter().all(|t| t.scalar);
                 Value::Tensor(Tensor { node, dtype, axes: first.axes.clone(), classes, scalar })
             }
-            Err(e) => self.fail(Diagnostic::error(codes::WRONG_TYPE, span, format!("`{}` {}", op.name, e.what))),
+            Err(e) => {
+                let d = Diagnostic::error(codes::WRONG_TYPE, span, format!("`{}` {}", op.name, e.what));
+                let masks = tensors.iter().any(|t| t.dtype == DType::Bool) && e.what.starts_with("needs numbers");
+                self.fail(if masks { d.help("`where(mask, a, b)` chooses; `float(mask)` is 1 or 0") } else { d })
+            }
         }
     }
 

@@ -75,6 +75,7 @@ use crate::ir::types::DType;
 use crate::program::{Input, Program, Site, State};
 use crate::world::{Options, World};
 use items::Items;
+use nnc_grammar::ast::Name;
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::{Sources, Span};
@@ -187,6 +188,8 @@ struct Elab<'a> {
     members: u32,
     /// How deep the expression being evaluated lies in others, through all definitions.
     depth: usize,
+    /// The names that the statements being evaluated bind, and in which body.
+    binding: Vec<(usize, &'a Name)>,
     /// Definitions instantiated so far.
     instances: usize,
     /// Values of constants and options; `None` while one is being evaluated.
@@ -233,6 +236,7 @@ impl<'a> Elab<'a> {
             scopes: 0,
             members: 0,
             depth: 0,
+            binding: vec![],
             instances: 0,
             constants: HashMap::new(),
             instantiated: HashSet::new(),
@@ -286,6 +290,9 @@ impl<'a> Elab<'a> {
 
     /// Reports a diagnostic. A place inside the library becomes an origin; the user's line that led there is the primary one.
     fn report(&mut self, mut d: Diagnostic) {
+        if self.guarded(&d) {
+            return;
+        }
         if self.items.is_library(d.primary.span.source)
             && let Some(call) = self.user_call()
         {
@@ -294,6 +301,16 @@ impl<'a> Elab<'a> {
             d = d.origin(Role::CallSite, inside, if text.is_empty() { "inside the library here".into() } else { text });
         }
         self.sink.push(d);
+    }
+
+    /// Whether a report speaks of sizes in a body one of whose assertions does not hold: that has been reported.
+    fn guarded(&self, d: &Diagnostic) -> bool {
+        let of_sizes =
+            [codes::NOT_WHOLE, codes::SHAPE_MISMATCH, codes::OUT_OF_RANGE, codes::WRONG_RANK, codes::WRONG_RESULT];
+        let at = d.primary.span;
+        let inside = |body: Span| body.source == at.source && body.to(at) == body;
+        let own = |frame: &Frame<'a>| frame.unsound && frame.def.is_some_and(|def| inside(def.body.span));
+        of_sizes.contains(&d.code) && self.frames.last().is_some_and(own)
     }
 
     /// Reports and poisons.

@@ -35,9 +35,14 @@ pub(super) fn unknown<'n>(name: &str, span: Span, known: impl Iterator<Item = &'
     let mut known: Vec<&str> = known.collect();
     known.sort_unstable();
     let d = super::suggest::suggest(d, &name, known.into_iter());
-    match foreign(&name.text) {
-        Some(ours) if d.fixes.is_empty() => d.help(format!("other systems call it so; here it is {ours}")),
-        _ => d,
+    if d.fixes.is_empty() { also_called(d, &name.text) } else { d }
+}
+
+/// Adds what other systems mean by a name, if some do.
+pub(super) fn also_called(d: Diagnostic, name: &str) -> Diagnostic {
+    match foreign(name) {
+        Some(ours) => d.help(format!("other systems call it so; here it is {ours}")),
+        None => d,
     }
 }
 
@@ -47,11 +52,27 @@ fn foreign(name: &str) -> Option<&'static str> {
         "Linear" | "linear" | "Affine" | "FullyConnected" => "`Dense`",
         "CrossEntropyLoss" | "softmax_cross_entropy" | "SparseCategoricalCrossentropy" => "`cross_entropy`",
         "MSELoss" | "mean_squared_error" => "`mse`",
+        "BCEWithLogitsLoss" | "binary_cross_entropy" => "`bce`, which takes logits",
+        "NLLLoss" => "`nll`",
+        "MultiHeadAttention" | "MultiheadAttention" => "`SelfAttention` or `CrossAttention`",
+        "Conv1d" | "Conv2d" | "Conv3d" | "Conv2D" => "`Conv`, whose kernel says how many axes it slides along",
+        "BatchNorm1d" | "BatchNorm2d" | "BatchNormalization" => "`BatchNorm`",
+        "Sequential" => "a pipe, `x |> a |> b`",
+        "Parameter" => "`param w: [n] = zeros()`",
+        "squeeze" | "unsqueeze" | "expand_dims" => {
+            "an index: `x[.., 0]` drops an axis of size 1, `x[.., new]` makes one"
+        }
+        "transpose" | "permute" | "swapaxes" => "`rearrange [a, b] -> [b, a]`",
+        "cat" | "concatenate" | "stack" | "hstack" => "`concat([a, b])`, along `over = …`",
+        "arange" | "range" => "`indices(n)`",
+        "inf" | "infinity" => "a number beyond all, `1e300 * 1e300`",
+        "detach" => "`stop_gradient(x)`",
+        "len" | "numel" => "`size(x)`",
         "ReLU" | "Relu" => "`relu`",
         "Flatten" => "`flatten`",
         "matmul" | "mm" => "`a @ b`",
         "view" | "reshape" => "`rearrange` or `flatten`",
-        "ones_like" | "zeros_like" => "a plain number: a scalar fills the shape it meets",
+        "ones_like" | "zeros_like" | "full" => "a plain number: a scalar fills the shape it meets",
         _ => return None,
     })
 }

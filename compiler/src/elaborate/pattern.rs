@@ -163,8 +163,20 @@ impl<'a> Elab<'a> {
                         Value::Size(s) => s,
                         value => Size::constant(self.int(&value, n.span, "a size")?),
                     };
-                    let from = self.origin_of(&n.text).unwrap_or(n.span);
-                    return self.sized(axis, wanted, from, axes, subject);
+                    let item = self.items.lookup(self.frame().source, &n.text).map(|item| item.span());
+                    let bound = self.frame().locals.contains_key(&n.text);
+                    return match item.filter(|at| !bound && !self.items.is_library(at.source)) {
+                        // A number of the file is no name of an axis, which its author may not have meant.
+                        Some(at) => {
+                            let text = format!("`{}` is {wanted} by this line, and no new name of an axis", n.text);
+                            self.sized(axis, wanted, (at, text), axes, subject)
+                        }
+                        None => {
+                            let from = self.origin_of(&n.text).unwrap_or(n.span);
+                            let text = format!("{wanted} is needed here");
+                            self.sized(axis, wanted, (from, text), axes, subject)
+                        }
+                    };
                 }
                 let bound = BoundAxis {
                     outer: Some(axis.name.clone()),
@@ -180,7 +192,8 @@ impl<'a> Elab<'a> {
             }
             DimKind::Sized(n, size) => {
                 let wanted = self.size_of(size)?;
-                let axis = self.sized(axis, wanted.clone(), size.span, axes, subject)?;
+                let text = format!("{wanted} is needed here");
+                let axis = self.sized(axis, wanted.clone(), (size.span, text), axes, subject)?;
                 let known = self.frame().dims.get(&n.text).cloned();
                 if let Some(bound) = known.filter(|b| b.size != wanted) {
                     self.disagree(&n.text, &bound, &axis, axes, subject);
@@ -193,7 +206,8 @@ impl<'a> Elab<'a> {
             }
             DimKind::Size(e) => {
                 let wanted = self.size_of(e)?;
-                self.sized(axis, wanted, e.span, axes, subject)
+                let text = format!("{wanted} is needed here");
+                self.sized(axis, wanted, (e.span, text), axes, subject)
             }
             DimKind::Rest(_) => unreachable!("handled by the caller"),
         }
@@ -208,7 +222,15 @@ impl<'a> Elab<'a> {
         Axis { name: Some(self.axis_name(name)), ..axis.clone() }
     }
 
-    fn sized(&mut self, axis: &Axis, wanted: Size, from: Span, axes: &[Axis], subject: Subject<'_>) -> Option<Axis> {
+    /// An axis that must have a size, which is said at a place.
+    fn sized(
+        &mut self,
+        axis: &Axis,
+        wanted: Size,
+        (from, said): (Span, String),
+        axes: &[Axis],
+        subject: Subject<'_>,
+    ) -> Option<Axis> {
         if axis.size == wanted {
             return Some(axis.clone());
         }
@@ -216,7 +238,7 @@ impl<'a> Elab<'a> {
         let d = subject.error(codes::SHAPE_MISMATCH, headline).label(format!("this is {}", show_axes(axes))).origin(
             Role::Dim,
             from,
-            format!("{wanted} is needed here"),
+            said,
         );
         let d = explain_axes(d, std::iter::once(axis));
         self.report(d);

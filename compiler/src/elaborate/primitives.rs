@@ -283,7 +283,13 @@ impl<'a> Elab<'a> {
         );
         let known = spec.params.iter().copied().chain(spec.over.then_some("over")).chain(spec.keep.then_some("keep"));
         let known = known.chain(spec.named.iter().copied());
-        let d = super::suggest::suggest(d, name, known);
-        self.report(d);
+        let known: Vec<&str> = known.collect();
+        let d = super::suggest::suggest(d, name, known.iter().copied());
+        self.report(match name.text.as_str() {
+            "axis" | "dim" | "dims" | "axes" if spec.over => d.help("axes are given by name: `over = …`"),
+            "keepdim" | "keepdims" if spec.keep => d,
+            _ if d.fixes.is_empty() => d.note(format!("its arguments: {}", known.join(", "))),
+            _ => d,
+        });
     }
 }

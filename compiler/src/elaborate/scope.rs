@@ -71,6 +71,10 @@ pub(super) struct Frame<'a> {
     pub(super) axis_args: HashMap<String, (AxisSet, Span)>,
     /// Step names of the unnamed layers of the body.
     pub(super) steps: Rc<HashMap<Span, String>>,
+    /// Whether an assertion of this body does not hold: what it guards is not reported beside it.
+    pub(super) unsound: bool,
+    /// The layers that this body has applied, by path: where each was made.
+    pub(super) applied: HashMap<String, Span>,
     /// States that this body has declared, by name.
     pub(super) states: HashMap<String, u32>,
     /// The turns of the `repeat`s around the place being elaborated.
@@ -136,6 +140,8 @@ impl<'a> Elab<'a> {
             rest: AxisSet::Rest { before: 0, after: 0 },
             axis_args: HashMap::new(),
             steps: Rc::default(),
+            unsound: false,
+            applied: HashMap::new(),
             states: HashMap::new(),
             turns: vec![],
             vars: HashMap::new(),
@@ -162,6 +168,15 @@ impl<'a> Elab<'a> {
                 .label("bound again here")
                 .origin(Role::Previous, previous, "first bound here")
                 .note("a name is bound once; dims, parameters and values share one namespace");
+            let (in_turn, in_block) = (!self.frame().turns.is_empty(), self.frame().def.is_none());
+            let d = match name.text.as_str() {
+                "batch" if in_block => d.help("a setting has a colon: `batch: 64`"),
+                text if self.frame().states.contains_key(text) => {
+                    d.help(format!("a state changes by `update {text} = …`"))
+                }
+                text if in_turn => d.help(format!("what turns change is a variable: `var {text} = …` before `repeat`")),
+                _ => d,
+            };
             self.report(d);
             return;
         }

@@ -71,7 +71,11 @@ impl<'a> Elab<'a> {
                 let what = format!("`{}` takes one column", unit.name());
                 let what = arg.name.as_ref().map_or(what, |name| format!("`{}` is given twice", name.text));
                 let d = Diagnostic::error(codes::DUPLICATE_ARGUMENT, arg.span, what);
-                self.report(d.origin(Role::Previous, first.span, "first given here"));
+                let d = d.origin(Role::Previous, first.span, "first given here");
+                self.report(match arg.name {
+                    Some(_) => d,
+                    None => d.note(format!("the others are given by name: {}", ARGUMENTS.join(", "))),
+                });
                 return None;
             }
             match (arg.name.as_ref().map(|name| name.text.as_str()), &arg.value.kind) {

@@ -14,7 +14,7 @@ use nnc_grammar::span::Span;
 use nnc_runtime::train::Cadences;
 use std::collections::HashMap;
 
-const SETTINGS: [&str; 5] = ["batch", "epochs", "accumulate", "clip", "average"];
+pub(super) const SETTINGS: [&str; 5] = ["batch", "epochs", "accumulate", "clip", "average"];
 
 /// What the settings of the block say; nothing where they are missing or wrong.
 #[derive(Clone, Copy)]
@@ -142,7 +142,15 @@ impl<'a> Elab<'a> {
                         format!("a train block has no setting `{}`", name.text),
                     );
                     let d = super::suggest::suggest(d, name, SETTINGS.into_iter());
-                    self.report(d.note(format!("settings of a train block: {}", SETTINGS.join(", "))));
+                    let d = d.note(format!("settings of a train block: {}", SETTINGS.join(", ")));
+                    let elsewhere = super::data::SETTINGS.contains(&name.text.as_str());
+                    self.report(match name.text.as_str() {
+                        "optimizer" | "lr" | "learning_rate" => {
+                            d.help("write a line `optimize MODEL with Adam(0.001)`")
+                        }
+                        _ if elsewhere => d.help("it is a setting of `data` blocks: move it there"),
+                        _ => d,
+                    });
                     None
                 }
             };
@@ -210,6 +218,10 @@ impl<'a> Elab<'a> {
             if matches!(stmt.kind, StmtKind::Then) {
                 self.begin_phase(&stmts[i + 1..]);
             }
+        }
+        if let Some(Stmt { kind: StmtKind::Then, span }) = stmts.last() {
+            let d = Diagnostic::error(codes::MISPLACED, *span, "nothing follows this `then`");
+            self.report(d.help("it begins a phase that sees what the lines above have changed: write that below it"));
         }
         self.change(&mut lines);
         self.end_phase(&mut lines);
