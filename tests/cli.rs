@@ -80,14 +80,6 @@ fn files_that_cannot_be_read_are_named() {
 }
 
 #[test]
-fn a_batch_has_at_least_one_row() {
-    for command in ["run", "compile"] {
-        let output = nnc(&[command, "models/digits.nn", "--batch", "0"]);
-        assert!(matches!(code(&output), 1 | 2), "{command}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-}
-
-#[test]
 fn a_missing_data_set_says_where_and_how_to_get_it() {
     let output = nnc(&["run", "models/mnist.nn", "--set", "data=no/such/folder"]);
     assert_fails(&output, 1, &["error[data]", "models/mnist.nn:", "no/such/folder", "dataset-fashion-mnist"]);

@@ -153,6 +153,13 @@ fn a_part_begins_as_another_run_has_left_it_and_stays_so() {
 }
 
 #[test]
+fn a_batch_has_at_least_one_row() {
+    let output = nnc(&["run", "models/digits.nn", "--batch", "0"]);
+    assert_eq!(output.status.code(), Some(1));
+    assert!(text(&output.stderr).contains("error[out-of-range]: a batch has at least one row"), "{output:?}");
+}
+
+#[test]
 fn the_adversarial_models_stay_finite() {
     for model in ["models/gan.nn", "models/wgan_gp.nn"] {
         let events = run(&[model, "--steps", "12"]);
