@@ -141,6 +141,17 @@ fn loss_is_a_statement_in_training_and_a_name_elsewhere() {
 }
 
 #[test]
+fn a_metric_under_a_name_may_begin_with_anything() {
+    let name = |text: &str| match &statements(text)[0].kind {
+        StmtKind::Metric { name, .. } => name.as_ref().map(|n| n.text.clone()),
+        other => panic!("{text}: {other:?}"),
+    };
+    assert_eq!(name("metric rate = 1 - mean(x)").as_deref(), Some("rate"));
+    assert_eq!(name("metric below = -mean(x)").as_deref(), Some("below"));
+    assert_eq!(name("metric rmse(x, y)"), None);
+}
+
+#[test]
 fn settings_bindings_and_typed_bindings_are_told_apart() {
     let stmts = statements(
         "a: 3\nb: [x, 2] = c\nd: index(10)[x] = e\nf: holdout(valid = 0.1)\ng, h = i\nj = k |> l as png(grid = 8)",
