@@ -28,7 +28,13 @@ impl<'a> Elab<'a> {
         if let Some(value) = self.turn_inside(e) {
             return value;
         }
-        match self.expr(base) {
+        let value = self.expr(base);
+        let number = matches!(&value, Value::Num(_)) || matches!(&value, Value::Tensor(t) if t.scalar);
+        // One number meets anything, with new axes or without.
+        if number && items.iter().all(|item| matches!(item, IndexItem::Rest(_) | IndexItem::New(_))) {
+            return value;
+        }
+        match value {
             Value::Tensor(t) if t.scalar => self.rate_elsewhere(Value::Tensor(t), items, e.span),
             Value::Tensor(t) => {
                 let Some(steps) = self.index_steps(&t, items, e.span) else { return Value::Invalid };
