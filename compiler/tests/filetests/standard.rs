@@ -52,7 +52,7 @@ train on Rows {{
     loss = mean(z^2) + 0 * sum(y) + 0 * sum(one_hot(kind))
     metric seen = sum({output}) |> float
     {line}
-    optimize Net with {optimizer}
+    optimize rest with {optimizer}
 }}
 
 predict on Rows {{
@@ -95,6 +95,11 @@ fn use_of(def: &Def) -> Use {
         }
         (DefKind::Layer, "Stacked") => Use { stage: call("2, Dense(3)"), ..plain },
         (DefKind::Layer, "GroupNorm") => Use { stage: call("3"), ..plain },
+        (DefKind::Layer, "RandomFlip" | "RandomShift") => {
+            let stage = format!("rearrange [b, c] -> [b, 1, 1, c] |> {} |> flatten", call(""));
+            Use { stage, ..plain }
+        }
+        (DefKind::Layer, "Upsample") => Use { stage: over_time(&call("1, mode = linear")), ..plain },
         (DefKind::Layer, "BasicBlock" | "SqueezeExcite") => {
             let stage = format!("rearrange [b, c] -> [b, 1, 1, c] |> {} |> flatten", call("3"));
             Use { stage, ..plain }
@@ -146,6 +151,12 @@ fn use_of(def: &Def) -> Use {
         (DefKind::Fn, "adaptive_avg_pool" | "adaptive_max_pool") => {
             Use { output: call("z |> rearrange [b, c] -> [b, c, 1], [1]"), ..plain }
         }
+        (DefKind::Fn, "eased") => Use { output: call("mean(z)"), ..plain },
+        (DefKind::Fn, "class_counts") => {
+            Use { line: format!("a, b, c = {}\n    metric it = sum(a + b + c)", call("z, kind")), ..plain }
+        }
+        (DefKind::Fn, "class_mean") => Use { output: call("z[0, ..], z[1, ..], z[2, ..], 1"), ..plain },
+        (DefKind::Fn, "edit_terms") => Use { output: call("index(z, 3), index(-z, 3), z > 0, z < 0"), ..plain },
         (DefKind::Fn, "glu") => Use { output: "glu(concat([z, z]))".into(), ..plain },
         (DefKind::Fn, "standardize_groups") => Use { output: call("z |> rearrange [b, c] -> [b, c, 1]"), ..plain },
         (DefKind::Fn, "cosine_embedding_terms") => Use { output: call("z, z^2, z[.., 0], 0.5"), ..plain },
@@ -158,12 +169,23 @@ fn use_of(def: &Def) -> Use {
             Use { line: format!("metric it = {}", call("z[.., 0], z[.., 1], y")), ..plain }
         }
         (DefKind::Loss, "triplet_margin") => Use { line: format!("metric it = {}", call("z, z^2, -z")), ..plain },
-        (DefKind::Loss, "cosine_embedding") => Use { line: format!("metric it = {}", call("z, z^2, y")), ..plain },
+        (DefKind::Loss, "cosine_distance") => Use { line: format!("metric it = {}", call("z, z^2")), ..plain },
+        (DefKind::Loss, "soft_cross_entropy") => {
+            Use { line: format!("metric it = {}", call("z, softmax(-z)")), ..plain }
+        }
+        (DefKind::Metric, "edit_distance") => {
+            Use { line: format!("metric it = {}", call("index(z, 3), index(-z, 3)")), ..plain }
+        }
+        (DefKind::Loss, "cosine_embedding" | "contrastive") => Use { line: format!("metric it = {}", call("z, z^2, y")), ..plain },
         (DefKind::Loss | DefKind::Metric, _) => {
             let scores = ["logits", "scores", "log_probability"];
-            let of_classes = def.inputs.iter().any(|p| scores.contains(&p.name.text.as_str()) && name != "bce");
+            let one_logit = ["bce", "focal", "dice", "auc"].contains(&name);
+            let of_classes = !one_logit && def.inputs.iter().any(|p| scores.contains(&p.name.text.as_str()));
             let arguments = if of_classes { "z, kind" } else { "z[.., 0], y" };
             Use { line: format!("metric it = {}", call(arguments)), ..plain }
+        }
+        (DefKind::Optimizer, "Muon") => {
+            Use { line: format!("optimize Net if rank == 2 with {}", call("")), ..plain }
         }
         (DefKind::Optimizer, _) => Use { optimizer: call(""), ..plain },
         (DefKind::Schedule, "constant") => Use { optimizer: format!("SGD({})", call("0.1")), ..plain },
