@@ -102,9 +102,12 @@ fn layers() {
         assert!(largest(name) < 1e-14, "{name}: {}", largest(name));
     }
     // 1,200 images, 3,600 features of them: five deviations of the shares.
-    for (name, share, n) in
-        [("flip_rate", 0.3, 1200.0), ("down_rate", 0.3, 1200.0), ("shift_still", 1.0 / 9.0, 1200.0), ("drop_rate", 0.25, 3600.0)]
-    {
+    for (name, share, n) in [
+        ("flip_rate", 0.3, 1200.0),
+        ("down_rate", 0.3, 1200.0),
+        ("shift_still", 1.0 / 9.0, 1200.0),
+        ("drop_rate", 0.25, 3600.0),
+    ] {
         let deviation = (share * (1.0 - share) / n as f64).sqrt();
         assert!((mean(name) - share).abs() < 5.0 * deviation, "{name}: {}", mean(name));
     }

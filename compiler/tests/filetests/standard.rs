@@ -176,7 +176,9 @@ fn use_of(def: &Def) -> Use {
         (DefKind::Metric, "edit_distance") => {
             Use { line: format!("metric it = {}", call("index(z, 3), index(-z, 3)")), ..plain }
         }
-        (DefKind::Loss, "cosine_embedding" | "contrastive") => Use { line: format!("metric it = {}", call("z, z^2, y")), ..plain },
+        (DefKind::Loss, "cosine_embedding" | "contrastive") => {
+            Use { line: format!("metric it = {}", call("z, z^2, y")), ..plain }
+        }
         (DefKind::Loss | DefKind::Metric, _) => {
             let scores = ["logits", "scores", "log_probability"];
             let one_logit = ["bce", "focal", "dice", "auc"].contains(&name);
@@ -184,9 +186,7 @@ fn use_of(def: &Def) -> Use {
             let arguments = if of_classes { "z, kind" } else { "z[.., 0], y" };
             Use { line: format!("metric it = {}", call(arguments)), ..plain }
         }
-        (DefKind::Optimizer, "Muon") => {
-            Use { line: format!("optimize Net if rank == 2 with {}", call("")), ..plain }
-        }
+        (DefKind::Optimizer, "Muon") => Use { line: format!("optimize Net if rank == 2 with {}", call("")), ..plain },
         (DefKind::Optimizer, _) => Use { optimizer: call(""), ..plain },
         (DefKind::Schedule, "constant") => Use { optimizer: format!("SGD({})", call("0.1")), ..plain },
         (DefKind::Schedule, "ema" | "swa") => {
