@@ -61,9 +61,10 @@ pub(crate) fn step(program: &Program, graph: &Graph, sizes: &[usize], engine: En
     let size = |sym: &Sym| program.size(sizes, sym);
     let mut options = match engine {
         Engine::Oracle => return Ok(Box::new(Oracle::new(specialise(graph, &size)?))),
-        Engine::Plain => {
-            Options { passes: NO_PASSES, codegen: codegen::Options { fuse: false, ..codegen::Options::default() } }
-        }
+        Engine::Plain => Options {
+            passes: NO_PASSES,
+            codegen: codegen::Options { fuse: false, wide: false, ..codegen::Options::default() },
+        },
         Engine::Native => Options::default(),
     };
     // More than can be addressed is no bound.
