@@ -237,6 +237,12 @@ fn averages_of_the_parameters_are_what_is_evaluated_and_used() {
         let mean = (f64::from(each[0][i]) + f64::from(each[1][i]) + f64::from(each[2][i])) / 3.0;
         assert!((f64::from(*average) - mean).abs() < 1e-6, "element {i}: {average}, not {mean}");
     }
+    let (_, eased, _) = train("ema", "average: ema(0.75)", "0.01", &["--steps", "3"]);
+    for (i, average) in weights(&eased, "Net.dense.w#average").iter().enumerate() {
+        let [first, second, third] = [0, 1, 2].map(|step| f64::from(each[step][i]));
+        let want = 0.75 * (0.75 * first + 0.25 * second) + 0.25 * third;
+        assert!((f64::from(*average) - want).abs() < 1e-6, "element {i}: {average}, not {want}");
+    }
     // A run that goes on has the bits of one that never stopped.
     let file = path(folder.path(), "swa3.nn");
     let (half, whole) = (path(folder.path(), "swa1"), left(&path(folder.path(), "swa3"), "last.safetensors"));

@@ -21,13 +21,14 @@ const SUITES: [(&str, &str); 3] = [
 ];
 
 /// What is tested elsewhere: the names, where, and why there.
-const ELSEWHERE: [(&str, &str, &str); 7] = [
+const ELSEWHERE: [(&str, &str, &str); 8] = [
     (
         "cosine exponential step_decay warmup",
         "tests/golden/trajectories/make.py",
         "rates are seen in trajectories only",
     ),
     ("inverse_sqrt one_cycle polynomial restarts", "tests/library/schedules.nn", "rates are seen in what they change"),
+    ("eased", "models/std/schedule/one_cycle.nn", "it is part of a rate"),
     ("ema swa", "tests/training.rs", "they are rates of averages"),
     (
         "identity lecun_uniform orthogonal truncated_normal",
