@@ -4,6 +4,8 @@
 //! `NNC_PROGRAMS=10000` says how many, `NNC_PROGRAMS_FROM=1` with which seed they begin, `NNC_PROGRAMS_AT_ONCE=2` how many run
 //! side by side. A program that fails is made smaller and printed.
 
+#![allow(clippy::print_stdout, clippy::print_stderr, reason = "a long proof tells how far it is")]
+
 #[path = "programs/body.rs"]
 mod body;
 #[path = "programs/coverage.rs"]

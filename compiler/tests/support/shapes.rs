@@ -69,7 +69,7 @@ pub fn shaped(op: Op, [a, b, c, d]: [usize; 4]) -> Option<(Case, usize)> {
             one(Attrs::Window(rule), &shape)
         }
         "sum" | "maximum" | "first_maximum" => one(
-            Attrs::Axes([vec![0], vec![1], vec![2], vec![0, 2], vec![1, 2], vec![0, 1, 2]][d % 6].clone()),
+            Attrs::Axes([vec![0], vec![1], vec![2], vec![0, 1], vec![1, 2], vec![0, 1, 2]][d % 6].clone()),
             &[a, b, c],
         ),
         "contract" => match d % 4 {
