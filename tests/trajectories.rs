@@ -7,8 +7,9 @@
 //! - in double precision, 1e-10 or a hundred times the distance that PyTorch itself goes when the rows of each batch come in
 //!   another order, whichever is larger;
 //! - in single precision, 1e-5 where the network is smooth, and 1e-6 for 20 steps where it has ReLU; where it has batch norm or
-//!   maxima of windows, each rounding turns into another trajectory: there, no farther from the double-precision one than the
-//!   farthest of PyTorch's ways to compute the same.
+//!   maxima of windows, some rounding may turn into another trajectory: there, no farther from the double-precision one than
+//!   twice the farthest of PyTorch's ways to compute the same, which are a sample of five, or than 1e-5 where these are nearer.
+//!   Where the golden file does not tell how far these go, the row is compared in double precision only.
 
 #![expect(clippy::print_stdout, reason = "the figures are part of what the test shows")]
 
@@ -25,6 +26,7 @@ const DOUBLE: f64 = 1e-10;
 const SPREADS: f64 = 100.0;
 const SMOOTH: f64 = 1e-5;
 const RELU: f64 = 1e-6;
+const WAYS: f64 = 2.0;
 
 /// The line of each network that says how it is optimised.
 const RULE: &str = "rule = SGD(0.1)\n";
@@ -104,19 +106,23 @@ impl Network {
             let double = self.run(optimizer, DType::F64, number("loss").len()).distance(&self.golden, &losses, &last);
             let spread = number("spread")[0];
             let bound = DOUBLE.max(SPREADS * spread);
+            println!("{} {optimizer}: losses, last, bound", self.name);
+            println!("  f64 {:.1e} {:.1e} {bound:.1e} (PyTorch {spread:.1e})", double[0], double[1]);
+            assert!(double.iter().all(|d| *d <= bound), "{} {optimizer}: {double:?} in double precision", self.name);
             let (single, bounds) = if self.kind() == "normed" {
+                if self.golden.tensor(&format!("{rule}/spread32")).is_none() {
+                    continue;
+                }
                 let run = self.run(optimizer, DType::F32, number("loss").len());
-                (run.distance(&self.golden, &losses, &last), number("spread32"))
+                let farthest = number("spread32").into_iter().map(|d| SMOOTH.max(WAYS * d));
+                (run.distance(&self.golden, &losses, &last), farthest.collect())
             } else {
                 let run = self.run(optimizer, DType::F32, number("loss32").len());
                 let bound = if self.kind() == "smooth" { SMOOTH } else { RELU };
                 let (losses, last) = (format!("{rule}/loss32"), format!("{rule}/last32/"));
                 (run.distance(&self.golden, &losses, &last), vec![bound; 2])
             };
-            println!("{} {optimizer}: losses, last, bound", self.name);
-            println!("  f64 {:.1e} {:.1e} {bound:.1e} (PyTorch {spread:.1e})", double[0], double[1]);
             println!("  f32 {:.1e} {:.1e} {:.1e} {:.1e}", single[0], single[1], bounds[0], bounds[1]);
-            assert!(double.iter().all(|d| *d <= bound), "{} {optimizer}: {double:?} in double precision", self.name);
             let near = single.iter().zip(&bounds).all(|(d, bound)| d <= bound);
             assert!(near, "{} {optimizer}: {single:?} in single precision", self.name);
         }
