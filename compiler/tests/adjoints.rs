@@ -104,7 +104,7 @@ fn gradients_and_changes_are_adjoint_on_all_kinds_of_shapes() {
     let [most, in_all] = if std::env::var("NNC_SHAPES").is_ok_and(|all| all == "all") { MANY } else { FEW };
     let mut rng = Rng(11);
     let mut tried = vec![];
-    for op in ops::all().filter(|op| matches!(op.vjp, Vjp::Rule(_))) {
+    for op in ops::all().filter(|op| matches!(op.vjp, Vjp::Rule(_) | Vjp::Scan)) {
         let (mut n_shapes, mut all) = (0, 0);
         for sizes in sample() {
             let Some((case, work)) = shaped(op, sizes) else { continue };
