@@ -97,6 +97,11 @@ impl Ty {
     }
 }
 
+/// The numbers that divide `n`.
+pub(crate) fn factors(n: usize) -> Vec<usize> {
+    (1..=n).filter(|&k| n.is_multiple_of(k)).collect()
+}
+
 /// A bound value.
 #[derive(Clone, Debug)]
 pub(crate) struct Val {
@@ -248,7 +253,7 @@ impl Done {
         }
         for i in self.loose() {
             let Val { name, ty } = &self.vals[i];
-            let rows = ty.rows && i % 3 != 0;
+            let rows = ty.rows && !i.is_multiple_of(3);
             let _ = match (rows, ty.dims.is_empty()) {
                 (true, true) => write!(sum, " + 0.1 * tanh({name})[..{stretch}]"),
                 (true, false) => {

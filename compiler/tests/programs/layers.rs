@@ -1,6 +1,6 @@
 //! Statements that make layers, parameters and states.
 
-use crate::body::{Body, Elem};
+use crate::body::{Body, Elem, factors};
 use crate::values::Production;
 
 pub(crate) const LAYERS: &[Production] = &[
@@ -87,7 +87,7 @@ fn normal(b: &mut Body<'_>) -> Option<usize> {
     let x = b.float(2)?;
     let ty = b.ty(x);
     let name = b.take(x);
-    let groups: Vec<usize> = (1..=ty.last()).filter(|g| ty.last() % g == 0).collect();
+    let groups = factors(ty.last());
     let text = match b.rng.below(3) {
         0 => format!("InstanceNorm()({name})"),
         1 => format!("InstanceNorm(affine = true)({name})"),
@@ -127,7 +127,7 @@ fn recurrent(b: &mut Body<'_>) -> Option<usize> {
 fn attending(b: &mut Body<'_>) -> Option<usize> {
     let x = b.find(|t| t.is_float() && t.rows && t.dims.len() == 2)?;
     let ty = b.ty(x);
-    let heads: Vec<usize> = (1..=ty.last()).filter(|h| ty.last() % h == 0).collect();
+    let heads = factors(ty.last());
     let heads = *b.rng.pick(&heads);
     let name = b.take(x);
     match b.rng.below(4) {
@@ -153,7 +153,7 @@ fn conv(b: &mut Body<'_>) -> Option<usize> {
     let kernel: Vec<usize> = slid.iter().map(|_| 1 + b.rng.below(3)).collect();
     let (stride, dilation) = (1 + b.rng.below(3), 1 + b.rng.below(2));
     let padding = b.rng.below(3);
-    let groups: Vec<usize> = (1..=ty.last()).filter(|g| ty.last() % g == 0).collect();
+    let groups = factors(ty.last());
     let groups = *b.rng.pick(&groups);
     let filters = groups * (1 + b.rng.below(3));
     let mut dims = vec![];
@@ -188,8 +188,8 @@ fn image(b: &mut Body<'_>) -> Option<usize> {
     let x = b.float(3)?;
     let ty = b.ty(x);
     if b.rng.chance(0.5) {
-        let factors: Vec<usize> = (1..=ty.last()).filter(|g| ty.last() % g == 0).collect();
-        let text = format!("{} |> SqueezeExcite({})", b.take(x), b.rng.pick(&factors));
+        let all = factors(ty.last());
+        let text = format!("{} |> SqueezeExcite({})", b.take(x), b.rng.pick(&all));
         return b.bind(ty, &text);
     }
     let (filters, stride) = (1 + b.rng.below(4), 1 + b.rng.below(2));

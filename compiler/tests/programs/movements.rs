@@ -1,6 +1,6 @@
 //! Movements: parts, joins, other orders of axes, windows, other sizes.
 
-use crate::body::{Body, Ty};
+use crate::body::{Body, Ty, factors};
 
 /// A part of an axis by its name.
 pub(crate) fn slice(b: &mut Body<'_>) -> Option<usize> {
@@ -66,7 +66,7 @@ fn stacked_axes(b: &mut Body<'_>) -> Option<usize> {
 }
 
 pub(crate) fn parts(b: &mut Body<'_>) -> Option<usize> {
-    let x = b.find(|t| t.is_float() && t.rows && t.last() % 2 == 0 && !t.dims.is_empty())?;
+    let x = b.find(|t| t.is_float() && t.rows && t.last().is_multiple_of(2) && !t.dims.is_empty())?;
     let ty = b.ty(x);
     let (p, q) = (b.fresh("p"), b.fresh("q"));
     let name = b.take(x);
@@ -101,8 +101,8 @@ pub(crate) fn regroup(b: &mut Body<'_>) -> Option<usize> {
         dims.push(before * n);
         return b.bind(ty.with(dims), &format!("{name} |> rearrange [.., t, n] -> [.., (n t)]"));
     }
-    let factors: Vec<usize> = (1..=n).filter(|k| n % k == 0).collect();
-    let k = *b.rng.pick(&factors);
+    let all = factors(n);
+    let k = *b.rng.pick(&all);
     let mut dims = ty.dims.clone();
     dims.pop();
     dims.extend([n / k, k]);

@@ -79,7 +79,7 @@ pub(crate) fn heads(b: &mut Body<'_>) -> Option<usize> {
     let x = b.find(|t| t.is_float() && t.rows && t.dims.len() == 2)?;
     let ty = b.ty(x);
     let name = b.take(x);
-    let even = ty.last() % 2 == 0;
+    let even = ty.last().is_multiple_of(2);
     let text = match b.rng.below(5) {
         0 => format!("attention({name}, tanh({name}), {name})"),
         1 => format!("attention({name}, {name}, sin({name}), causal = true)"),

@@ -82,7 +82,7 @@ const RATES: &[&str] = &[
 
 /// One of a list: at random, or the next in turn, so that few programs have all of them.
 fn form(rng: &mut Rng, list: &'static [&'static str], turn: u64) -> &'static str {
-    if rng.chance(0.25) { *rng.pick(list) } else { list[turn as usize % list.len()] }
+    if rng.chance(0.25) { rng.pick::<&str>(list) } else { list[turn as usize % list.len()] }
 }
 
 fn optimizer(rng: &mut Rng, turn: u64) -> String {
