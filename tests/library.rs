@@ -108,7 +108,7 @@ fn layers() {
         ("shift_still", 1.0 / 9.0, 1200.0),
         ("drop_rate", 0.25, 3600.0),
     ] {
-        let deviation = (share * (1.0 - share) / n as f64).sqrt();
+        let deviation = f64::sqrt(share * (1.0 - share) / n);
         assert!((mean(name) - share).abs() < 5.0 * deviation, "{name}: {}", mean(name));
     }
     close("what changes in evaluation", test["changed"], 0.0, 0.0);
