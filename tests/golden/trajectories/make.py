@@ -65,7 +65,7 @@ ROWS = {
     "ctc": ["momentum", "amsgrad", "adamw", "adagrad"],
 }
 
-# Rows without `spread32`: in single precision nnc's maxima or ReLUs turn once, at step 232, and none of twelve of PyTorch's ways do,
+# Rows without `spread32`: in single precision nnc's maxima or ReLUs turn once, at step 232, and none of twenty of PyTorch's ways do,
 # though all are 2e-7 from f64 until then. Which side of a kink a rounding falls on is chance, so these are judged in f64 only.
 TURNED = {("cnn", "adam")}
 
