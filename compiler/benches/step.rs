@@ -122,7 +122,7 @@ fn memory() -> (Vec<Buffer>, Vec<Buffer>) {
 
 fn bench(c: &mut Criterion) {
     let graph = step();
-    let options = Options { fuse: true, isa: None, verify: false };
+    let options = Options { verify: false, ..Options::default() };
     let (mut states, inputs) = memory();
     let mut group = c.benchmark_group("mlp 784-64-64-10, batch 64");
     group.measurement_time(Duration::from_secs(3)).warm_up_time(Duration::from_secs(1));
