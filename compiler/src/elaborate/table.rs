@@ -23,12 +23,16 @@ pub(super) fn rows(
         None => (&*s.0 == BATCH).then_some(1),
     };
     let one_row = |d: &Dim| d.eval(&size).and_then(|n| usize::try_from(n).ok()).unwrap_or(0);
+    let mut sums = HashMap::new();
+    if let Some(graph) = evaluate {
+        products(graph, &|v| state_of(graph, v), &one_row, 1, &mut sums);
+    }
     for (number, state) in states.iter().enumerate().filter(|(_, s)| s.role == Role::Parameter) {
         let shape = state.ty.sizes().unwrap_or_default();
         let number = number as u32;
         // Evaluation reads averages where there are some.
         let read = averages.get(&number).copied().unwrap_or(number);
-        let multiply_adds = evaluate.map_or(0, |g| products(g, read, &one_row));
+        let multiply_adds = sums.get(&read).copied().unwrap_or(0);
         rows.push(Row {
             path: state.path.clone(),
             elements: shape.iter().fold(1, |n: usize, &s| n.saturating_mul(s)),
@@ -39,44 +43,55 @@ pub(super) fn rows(
     rows
 }
 
-/// Multiply-adds of the products that a parameter is an operand of.
-fn products(graph: &Graph, state: u32, one_row: &dyn Fn(&Dim) -> usize) -> usize {
-    let is_parameter =
-        |v: Value| matches!(&graph.node(source(graph, v).node).attrs, Attrs::Slot(Slot::State(n), _) if *n == state);
-    within(graph, &is_parameter, one_row)
-}
-
-/// Multiply-adds of the products of a graph, and of the bodies of its loops, with an operand that is made from this one alone.
-fn within(graph: &Graph, is_parameter: &dyn Fn(Value) -> bool, one_row: &dyn Fn(&Dim) -> usize) -> usize {
+/// Adds to each state the multiply-adds of the products, also in the bodies of loops, with an operand that is made from it alone;
+/// `state` says which state a value is. A turn of a loop counts `turns` times.
+fn products(
+    graph: &Graph,
+    state: &dyn Fn(Value) -> Option<u32>,
+    one_row: &dyn Fn(&Dim) -> usize,
+    turns: usize,
+    sums: &mut HashMap<u32, usize>,
+) {
     let product = |shape: &[Dim]| shape.iter().map(one_row).fold(1, usize::saturating_mul);
     let live = graph.live();
-    let mut sum = 0usize;
     for (_, node) in graph.nodes().filter(|(id, _)| live[id.0 as usize]) {
         let more = match &node.attrs {
-            Attrs::Contract(rule) if node.operands.iter().any(|v| is_parameter(*v)) => {
-                let results = product(&node.types[0].shape);
+            Attrs::Contract(rule) => {
                 let a = &graph.ty(node.operands[0]).shape;
                 let summed = rule.sum.iter().map(|p| one_row(&a[p.0])).fold(1, usize::saturating_mul);
-                results.saturating_mul(summed)
+                product(&node.types[0].shape).saturating_mul(summed)
             }
-            Attrs::Conv(c) if node.operands.iter().any(|v| is_parameter(*v)) => {
+            Attrs::Conv(c) => {
                 let summed = product(&graph.ty(node.operands[1]).shape[..c.axes.len() + 2]);
                 product(&node.types[0].shape).saturating_mul(summed)
             }
             Attrs::Scan(scan) => {
                 let inside = |v: Value| match scan.body.node(source(&scan.body, v).node).attrs {
                     Attrs::Slot(Slot::Input(j), _) => {
-                        node.operands.get(scan.carries + j as usize).is_some_and(|given| is_parameter(*given))
+                        node.operands.get(scan.carries + j as usize).and_then(|given| state(*given))
                     }
-                    _ => false,
+                    _ => None,
                 };
-                within(&scan.body, &inside, one_row).saturating_mul(one_row(&scan.turns))
+                products(&scan.body, &inside, one_row, turns.saturating_mul(one_row(&scan.turns)), sums);
+                continue;
             }
-            _ => 0,
+            _ => continue,
         };
-        sum = sum.saturating_add(more);
+        let mut states: Vec<u32> = node.operands.iter().filter_map(|v| state(*v)).collect();
+        states.dedup();
+        for state in states {
+            let sum = sums.entry(state).or_insert(0);
+            *sum = sum.saturating_add(more.saturating_mul(turns));
+        }
     }
-    sum
+}
+
+/// The state that a value is, under other shapes and types.
+fn state_of(graph: &Graph, value: Value) -> Option<u32> {
+    match graph.node(source(graph, value).node).attrs {
+        Attrs::Slot(Slot::State(number), _) => Some(number),
+        _ => None,
+    }
 }
 
 /// What a value is, under other shapes and types.
