@@ -33,6 +33,7 @@ impl<'a> Block<'a> {
         let (inputs, spans) = session::inputs(&loaded.program, graphs);
         let mut blocks: Vec<Block<'a>> = vec![];
         for data in train.blocks() {
+            // Inputs are numbered by the program.
             let own = |(input, _): &(&InputSpec, &Span)| loaded.program.inputs[input.number].data == data.plan.name;
             let (inputs, spans) = inputs.iter().zip(&spans).filter(own).map(|(i, s)| (i.clone(), *s)).unzip();
             let split = session::split_rows(loaded, &data.plan, order, seed, console)?;

@@ -18,7 +18,7 @@ use nnc_runtime::train::NoStep;
 
 use crate::console::{Console, Failed};
 use crate::load::Loaded;
-use crate::memory::free_bytes;
+use crate::memory::free_at_first;
 use crate::report::Plain;
 use crate::show::{bytes, grouped};
 
@@ -27,7 +27,7 @@ use crate::show::{bytes, grouped};
 pub(crate) enum Engine {
     /// Compiled code.
     Native,
-    /// Compiled code with every pass and fusion switched off.
+    /// Compiled code with every pass, fusion and wide vectors switched off.
     Plain,
     /// The interpreter that defines its results.
     Oracle,
@@ -67,8 +67,9 @@ pub(crate) fn step(program: &Program, graph: &Graph, sizes: &[usize], engine: En
         },
         Engine::Native => Options::default(),
     };
-    // More than can be addressed is no bound.
-    options.codegen.memory = free_bytes().and_then(|bytes| usize::try_from(bytes).ok());
+    // What a step takes is counted with all states, which may be there already: so against what was free before them. More than
+    // can be addressed is no bound.
+    options.codegen.memory = free_at_first().and_then(|bytes| usize::try_from(bytes).ok());
     match pipeline::compile(program, graph, &size, &options) {
         Ok(compiled) => Ok(Box::new(compiled.executable)),
         Err(CompileError::Code(CodegenError::Memory(shortage))) => {

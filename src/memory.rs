@@ -2,15 +2,22 @@
 
 use std::fs;
 use std::path::Path;
+use std::sync::OnceLock;
 
 /// The most bytes that were resident at once, where the system tells (Linux: `VmHWM`).
 pub(crate) fn peak_bytes() -> Option<u64> {
     kibibytes("/proc/self/status", "VmHWM:")
 }
 
+/// The bytes that were free for this process when it first asked, before it had taken them itself; see [`free_bytes`].
+pub(crate) fn free_at_first() -> Option<u64> {
+    static FREE: OnceLock<Option<u64>> = OnceLock::new();
+    *FREE.get_or_init(free_bytes)
+}
+
 /// The bytes that are free for this process, where the system tells: what Linux calls available, and no more than the
 /// control groups of the process leave.
-pub(crate) fn free_bytes() -> Option<u64> {
+fn free_bytes() -> Option<u64> {
     let machine = kibibytes("/proc/meminfo", "MemAvailable:");
     let groups = fs::read_to_string("/proc/self/cgroup").ok();
     let groups = groups.iter().flat_map(|groups| groups.lines().filter_map(|line| line.strip_prefix("0::")));

@@ -32,6 +32,11 @@ impl Span {
         Span { source: self.source, start: self.start.min(other.start), end: self.end.max(other.end) }
     }
 
+    /// Whether it covers all that `other` covers.
+    pub fn covers(self, other: Span) -> bool {
+        self.source == other.source && self.to(other) == self
+    }
+
     /// Number of bytes covered.
     pub fn len(self) -> usize {
         (self.end - self.start) as usize

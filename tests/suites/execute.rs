@@ -61,7 +61,7 @@ impl Engines {
         let graph = specialise(graph, &|_| Some(1)).map_err(|e| e.to_string())?;
         let optimised = optimise(&graph, &PassOptions::default(), &mut |_, _, _| {});
         let compile = |graph: &Graph, fuse| {
-            let options = codegen::Options { fuse, ..codegen::Options::default() };
+            let options = codegen::Options { fuse, wide: fuse, ..codegen::Options::default() };
             let compiled = codegen::compile(graph, program.states.len(), program.inputs.len(), &options);
             compiled.map(|c| c.executable).map_err(|e| e.to_string())
         };

@@ -16,7 +16,7 @@ use cranelift_jit::{JITBuilder, JITModule};
 use cranelift_module::{DataDescription, DataId, FuncId, Linkage, Module, ModuleError, default_libcall_names};
 use nnc_runtime::kernels::product::ProductDesc;
 use nnc_runtime::kernels::routine::{ENTRIES, RoutineDesc};
-use nnc_runtime::kernels::{Isa, KernelTable, best_kernels};
+use nnc_runtime::kernels::{Isa, KernelTable};
 use nnc_runtime::step::StepFn;
 
 /// Names under which code knows the product kernels; those of routines are [`ENTRIES`]'.
@@ -62,7 +62,7 @@ pub(super) fn compile(
     options: &Options,
 ) -> Result<Code, CodegenError> {
     let mut module = module(table, options.verify)?;
-    let entry = define(&mut module, lowered, plan, options, None)?;
+    let entry = define(&mut module, lowered, plan, is_wide(table, options), None)?;
     module.finalize_definitions()?;
     let address = module.get_finalized_function(entry);
     // SAFETY: the function was defined with this signature, in the convention of C.
@@ -80,7 +80,7 @@ pub(super) fn texts(
     let mut texts = Texts::default();
     let mut memory = Memory(Some(module(table, true)?));
     if let Some(module) = &mut memory.0 {
-        define(module, lowered, plan, options, Some(&mut texts))?;
+        define(module, lowered, plan, is_wide(table, options), Some(&mut texts))?;
     }
     Ok(texts)
 }
@@ -126,12 +126,17 @@ fn isa(verify: bool) -> Result<OwnedTargetIsa, CodegenError> {
     builder.finish(settings::Flags::new(flags)).map_err(|e| CodegenError::Internal(e.to_string()))
 }
 
+/// Whether rows go sixteen lanes at once: where the tile kernels do.
+fn is_wide(table: &KernelTable, options: &Options) -> bool {
+    options.wide && table.isa == Isa::Avx512
+}
+
 /// Declares and defines everything; the entry is the step.
 fn define(
     module: &mut JITModule,
     lowered: &Lowered,
     plan: &Plan,
-    options: &Options,
+    wide: bool,
     mut texts: Option<&mut Texts>,
 ) -> Result<FuncId, CodegenError> {
     let config = module.target_config();
@@ -143,9 +148,6 @@ fn define(
     let mut context = module.make_context();
     let mut builders = FunctionBuilderContext::new();
     let mut regions: Vec<Option<FuncId>> = vec![];
-    let wide = options.wide
-        && options.isa.unwrap_or_else(|| best_kernels().isa) == Isa::Avx512
-        && cfg!(target_arch = "x86_64");
     for (i, stage) in leaves(&lowered.stages).into_iter().enumerate() {
         if matches!(stage.kernel, Kernel::Guard(..)) {
             regions.push(None);
@@ -168,14 +170,11 @@ fn define(
             }
             Kernel::Loop(_) | Kernel::Tree(_) | Kernel::Guard(..) | Kernel::Turns(_) => None,
         };
-        let wide = match &stage.kernel {
+        let rows = match &stage.kernel {
             Kernel::Loop(nest) if wide => wide::compile(nest),
             _ => None,
         };
-        let wide = match wide {
-            Some(wide) => Some(rows(module, &mut context, &wide, i, texts.as_deref_mut())?),
-            None => None,
-        };
+        let rows = rows.map(|rows| define_rows(module, &mut context, &rows, i, texts.as_deref_mut())).transpose()?;
         let callee = match callee {
             Some((name, data)) => {
                 let function = imported(module, name)?;
@@ -185,7 +184,7 @@ fn define(
             None => None,
         };
         let builder = FunctionBuilder::new(&mut context.func, &mut builders);
-        emit::region(builder, env, stage, (callee, wide.as_ref()), config);
+        emit::region(builder, env, stage, (callee, rows.as_ref()), config);
         finish(module, id, &mut context, texts.as_deref_mut(), &format!("stage {i}"))?;
         regions.push(Some(id));
     }
@@ -201,8 +200,8 @@ fn define(
     Ok(entry)
 }
 
-/// Defines the function of a map's rows, and makes it known to the function being made.
-fn rows(
+/// Defines the function of the rows of a nest, and makes it known to the function being made.
+fn define_rows(
     module: &mut JITModule,
     context: &mut Context,
     wide: &Wide,
@@ -213,7 +212,7 @@ fn rows(
     let id = module.declare_function(&format!("rows_{stage}"), Linkage::Local, &signature)?;
     module.define_function_bytes(id, ROWS_ALIGN, &wide.bytes, &[])?;
     if let Some(texts) = texts {
-        texts.asm += &format!("; rows of stage {stage}\n{}\n", wide.listing);
+        texts.asm += &format!("; rows of stage {stage}\n{}\n", wide.listing());
     }
     let function = module.declare_func_in_func(id, &mut context.func);
     Ok(WideRows { function, scalars: wide.scalars.clone() })

@@ -3,7 +3,7 @@
 //!
 //! Evaluation and prediction read averages in place of parameters, so that they are what is watched, kept and used.
 
-use super::value::{Axis, Value};
+use super::value::{Axis, Tensor, Value};
 use super::{Elab, Mode};
 use crate::ir::graph::Value as Node;
 use crate::program::{Role as StateRole, State};
@@ -16,12 +16,13 @@ use nnc_runtime::train::AVERAGE;
 impl<'a> Elab<'a> {
     /// The rate of the averages at an update of a line with these `step`, `t` and `steps`.
     pub(super) fn average_rate(&mut self, rate: &'a Expr, counts: &[Value<'a>; 3]) -> Option<Node> {
-        let names = ["step", "t", "steps"];
-        for (name, count) in names.iter().zip(counts) {
-            self.bind_given(name, count.clone(), rate.span);
-        }
-        let value = self.expr(rate);
-        let number = match value {
+        let number = self.with_counts(counts, rate.span, |this| this.rate_of_average(rate));
+        let handle = self.b.clone();
+        number.map(|rate| handle.val(rate.node).cast(self.precision).value)
+    }
+
+    fn rate_of_average(&mut self, rate: &'a Expr) -> Option<Tensor> {
+        match self.expr(rate) {
             Value::Num(ref n) if !(0.0..=1.0).contains(&n.to_f64()) => {
                 let d =
                     Diagnostic::error(codes::OUT_OF_RANGE, rate.span, "the rate of an average lies between 0 and 1");
@@ -31,12 +32,7 @@ impl<'a> Elab<'a> {
             }
             Value::Invalid => None,
             value => self.scalar_node(&value, rate.span),
-        };
-        for name in names {
-            self.frame().locals.remove(name);
         }
-        let handle = self.b.clone();
-        number.map(|rate| handle.val(rate.node).cast(self.precision).value)
     }
 
     /// Moves the average of a parameter towards its new value.
@@ -52,19 +48,17 @@ impl<'a> Elab<'a> {
         let (average, new, rate) = (handle.val(old.node), handle.val(new), handle.val(rate));
         let next = average + (new - average) * rate.broadcast(average.ty().shape, vec![]);
         let stored = self.store(number, next.value);
-        self.current.insert(number, super::value::Tensor { node: stored, ..old });
+        self.current.insert(number, Tensor { node: stored, ..old });
     }
 
     fn begin_average(&mut self, parameter: u32, at: Span) -> u32 {
         let State { path, ty, .. } = self.states[parameter as usize].clone();
-        let number = self.states.len() as u32;
-        let (path, site) = (path + AVERAGE, self.here(at));
+        let site = self.here(at);
+        let number = self.new_state(State { path: path + AVERAGE, ty, role: StateRole::Average, site });
         let initialise = self.initialise.clone();
         if let Some(first) = initialise.updated(parameter) {
             initialise.update(number, first);
         }
-        self.states.push(State { path: path.clone(), ty, role: StateRole::Average, site });
-        self.state_numbers.insert(path, number);
         self.averages.insert(parameter, number);
         number
     }

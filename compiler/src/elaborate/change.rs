@@ -9,7 +9,7 @@ use super::Elab;
 use super::data::BATCH;
 use super::train::Lines;
 use super::value::{Closure, Value};
-use crate::ir::attrs::{Attrs, Const, Slot};
+use crate::ir::attrs::{Attrs, Slot};
 use crate::ir::builder::{Builder, Val};
 use crate::ir::dim::Dim;
 use crate::ir::graph::Value as Node;
@@ -121,12 +121,8 @@ impl<'a> Elab<'a> {
         let number = match self.state_numbers.get(&path) {
             Some(number) => *number,
             None => {
-                let number = self.states.len() as u32;
                 let site = self.here(self.frames.last().map_or(Span::new(self.items.main, 0, 0), |f| f.call));
-                self.initialise.update(number, self.initialise.constant(Const::Float(ty.dtype, 0.0), ty.shape.clone()));
-                self.states.push(State { path: path.clone(), ty: ty.clone(), role: StateRole::Slot, site });
-                self.state_numbers.insert(path, number);
-                number
+                self.new_zero_state(State { path, ty: ty.clone(), role: StateRole::Slot, site })
             }
         };
         (number, handle.read(Slot::State(number), ty))

@@ -289,7 +289,7 @@ impl<'a> Elab<'a> {
             }
         });
         // What is called is no column, nor is an axis.
-        let is_axis = |span: &Span| axes.iter().any(|axis| axis.start <= span.start && span.end <= axis.end);
+        let is_axis = |span: &Span| axes.iter().any(|axis| axis.covers(*span));
         for (name, span) in names.into_iter().filter(|(_, span)| !called.contains(span) && !is_axis(span)) {
             let Some(column) = data.schema.columns.iter().find(|c| c.name == name) else {
                 if self.frame().locals.contains_key(name)

@@ -5,7 +5,6 @@ use super::data::{BATCH, Data, Known};
 use super::fields::Shown;
 use super::value::{Axis, Tensor, Value};
 use super::{Elab, Mode};
-use crate::ir::attrs::Const;
 use crate::ir::graph::Graph;
 use crate::ir::types::{DType, TensorType};
 use crate::program::{Role as StateRole, State};
@@ -90,7 +89,9 @@ impl<'a> Elab<'a> {
             return None;
         }
         let shape = tensor.axes.iter().map(|axis| axis.size.clone()).collect();
-        let number = self.fitted_state(&format!("{}.{}", data.name.text, name.text), shape, name);
+        let (path, ty) = (format!("{}.{}", data.name.text, name.text), TensorType::new(self.precision, shape));
+        let site = self.here(name.span);
+        let number = self.new_zero_state(State { path, ty, role: StateRole::Fitted, site });
         let rounded = handle.val(tensor.node).cast(self.precision).value;
         let stored = self.store(number, rounded);
         self.current.insert(number, Tensor { node: stored, dtype: self.precision, ..tensor });
@@ -108,15 +109,6 @@ impl<'a> Elab<'a> {
                 t.dtype = DType::F64;
             }
         }
-    }
-
-    fn fitted_state(&mut self, path: &str, shape: Vec<crate::ir::dim::Dim>, name: &Name) -> u32 {
-        let ty = TensorType::new(self.precision, shape);
-        let (number, site) = (self.states.len() as u32, self.here(name.span));
-        self.initialise.update(number, self.initialise.constant(Const::Float(ty.dtype, 0.0), ty.shape.clone()));
-        self.states.push(State { path: path.to_owned(), ty, role: StateRole::Fitted, site });
-        self.state_numbers.insert(path.to_owned(), number);
-        number
     }
 
     /// Makes a statistic visible in the frame of its data block.

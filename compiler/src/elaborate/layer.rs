@@ -4,7 +4,7 @@ use super::args::Given;
 use super::call::callee_of;
 use super::value::{Axis, Bound, Instance, Tensor, Value};
 use super::{Elab, Mode, names, walk};
-use crate::ir::attrs::Slot;
+use crate::ir::attrs::{Const, Slot};
 use crate::ir::graph::Value as Node;
 use crate::ir::types::{DType, TensorType};
 use crate::ops::movement::STOP_GRADIENT;
@@ -230,9 +230,7 @@ impl<'a> Elab<'a> {
                 number
             }
             None => {
-                let number = self.states.len() as u32;
-                self.states.push(State { path: path.clone(), ty: tensor_ty.clone(), role, site });
-                self.state_numbers.insert(path.clone(), number);
+                let number = self.new_state(State { path: path.clone(), ty: tensor_ty.clone(), role, site });
                 self.initial_value(number, &path, init, &axes);
                 number
             }
@@ -241,6 +239,22 @@ impl<'a> Elab<'a> {
         let tensor = self.held_still(number, tensor);
         self.frame().states.insert(name.text.clone(), number);
         self.bind(name, Value::Tensor(tensor), name.span);
+    }
+
+    /// Adds a state, whose path no other has; its initial value is still to be said.
+    pub(super) fn new_state(&mut self, state: State) -> u32 {
+        let number = self.states.len() as u32;
+        self.state_numbers.insert(state.path.clone(), number);
+        self.states.push(state);
+        number
+    }
+
+    /// Adds a state that begins as zeros.
+    pub(super) fn new_zero_state(&mut self, state: State) -> u32 {
+        let (dtype, shape) = (state.ty.dtype, state.ty.shape.clone());
+        let number = self.new_state(state);
+        self.initialise.update(number, self.initialise.constant(Const::Float(dtype, 0.0), shape));
+        number
     }
 
     /// The value of a state at this point of the program.

@@ -308,8 +308,7 @@ impl<'a> Elab<'a> {
         let of_sizes =
             [codes::NOT_WHOLE, codes::SHAPE_MISMATCH, codes::OUT_OF_RANGE, codes::WRONG_RANK, codes::WRONG_RESULT];
         let at = d.primary.span;
-        let inside = |body: Span| body.source == at.source && body.to(at) == body;
-        let own = |frame: &Frame<'a>| frame.unsound && frame.def.is_some_and(|def| inside(def.body.span));
+        let own = |frame: &Frame<'a>| frame.unsound && frame.def.is_some_and(|def| def.body.span.covers(at));
         of_sizes.contains(&d.code) && self.frames.last().is_some_and(own)
     }
 

@@ -32,13 +32,8 @@ impl<'a> Elab<'a> {
         self.here(with.span);
         let (step, t) = self.counts(lines.every);
         let total = Value::Num(Num::int((lines.steps / lines.every as usize) as i64));
-        self.bind_given("step", step.clone(), span);
-        self.bind_given("t", t.clone(), span);
-        self.bind_given("steps", total.clone(), span);
-        let optimizer = self.optimizer(with);
-        for name in ["step", "t", "steps"] {
-            self.frame().locals.remove(name);
-        }
+        let counts = [step, t, total];
+        let optimizer = self.with_counts(&counts, span, |this| this.optimizer(with));
         if let Some(optimizer) = &optimizer
             && self.stale(with, &Value::Closure(optimizer.clone()), lines)
         {
@@ -106,7 +101,7 @@ impl<'a> Elab<'a> {
                 None => unreached.push((*number, *at)),
             }
         }
-        let (loss_node, at, counts) = (loss.tensor.node, with.span, [step, t, total]);
+        let (loss_node, at) = (loss.tensor.node, with.span);
         lines.pending.push(Pending { gradients, loss: loss_node, optimizer, at, counts });
         self.unreached(&unreached, &loss);
     }
@@ -142,6 +137,24 @@ impl<'a> Elab<'a> {
         let t = if every > 1 { (t + 1.0) / f64::from(every) - 1.0 } else { t };
         let value = |node: Node| Value::Tensor(scalar(node, DType::F64));
         (value((t + 1.0).value), value(t.value))
+    }
+
+    /// What `body` makes where the `step`, `t` and `steps` of a line are known.
+    pub(super) fn with_counts<T>(
+        &mut self,
+        counts: &[Value<'a>; 3],
+        span: Span,
+        body: impl FnOnce(&mut Self) -> T,
+    ) -> T {
+        const NAMES: [&str; 3] = ["step", "t", "steps"];
+        for (name, count) in NAMES.iter().zip(counts) {
+            self.bind_given(name, count.clone(), span);
+        }
+        let made = body(self);
+        for name in NAMES {
+            self.frame().locals.remove(name);
+        }
+        made
     }
 
     fn optimizer(&mut self, with: &'a Expr) -> Option<Rc<Closure<'a>>> {

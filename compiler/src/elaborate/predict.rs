@@ -24,7 +24,7 @@ impl<'a> Elab<'a> {
         let (mut pictures, mut texts) = (vec![], vec![]);
         let form_of = |stmt: &'a Stmt| if let StmtKind::Bind { form, .. } = &stmt.kind { form.as_ref() } else { None };
         let forms: Vec<Span> = block.body.stmts.iter().filter_map(form_of).map(|form| form.span).collect();
-        let in_form = |at: Span| forms.iter().any(|form| form.start <= at.start && at.end <= form.end);
+        let in_form = |at: Span| forms.iter().any(|form| form.covers(at));
         let mut used: HashSet<&str> = HashSet::new();
         super::walk::walk_block(block.body, &mut |seen| {
             if let super::walk::Seen::Expr(e) = seen

@@ -110,7 +110,7 @@ impl Runner<'_> {
         let graph = specialise(graph, &|sym| self.program.size(&sizes, sym)).map_err(|e| format!("{what}: {e:?}"))?;
         let optimised = optimise(&graph, &PassOptions::default(), &mut |_, _, _| {});
         let compile = |graph: &Graph, fuse: bool| {
-            let options = Options { fuse, ..Options::default() };
+            let options = Options { fuse, wide: fuse, ..Options::default() };
             let compiled = codegen::compile(graph, self.program.states.len(), self.program.inputs.len(), &options);
             compiled.map(|c| c.executable).map_err(|e| format!("{what}, passes {fuse}: {e}"))
         };

@@ -35,11 +35,11 @@ fn perform(step: &mut dyn Step, held: &Held, threads: usize) -> Left {
     Left { result, outputs, states }
 }
 
-/// Panics unless native code, fused and not, on one, two and three threads, does what the oracle does, to the bit.
+/// Panics unless native code, fused with wide vectors and neither, on one, two and three threads, does what the oracle does, to the bit.
 pub fn assert_native_equals_oracle(graph: &Graph, held: &Held, what: &str) {
     let want = perform(&mut Oracle::new(graph.clone()), held, 1);
     for (fuse, most_threads) in [(true, 3), (false, 1)] {
-        let options = Options { fuse, ..Options::default() };
+        let options = Options { fuse, wide: fuse, ..Options::default() };
         let compiled = codegen::compile(graph, held.states.len(), held.inputs.len(), &options);
         let mut step = compiled.unwrap_or_else(|e| panic!("{what}: {e}")).executable;
         for threads in 1..=most_threads {

@@ -60,8 +60,8 @@ struct Emitter<'f, 'a> {
     written: Vec<BufferId>,
 }
 
-/// Defines the region of a stage. `callee` is the kernel and the descriptor of a product or of a routine, `wide` the function of a
-/// map's rows.
+/// Defines the region of a stage. `callee` is the kernel and the descriptor of a product or of a routine, `wide` the function of the
+/// rows of a nest.
 pub(super) fn region(
     b: FunctionBuilder<'_>,
     env: Env<'_>,

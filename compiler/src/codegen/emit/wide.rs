@@ -10,7 +10,7 @@ use cranelift_codegen::ir::{
 };
 use cranelift_codegen::isa::CallConv;
 
-/// The function of a map's rows.
+/// The function of the rows of a nest.
 pub(in super::super) struct WideRows {
     pub(in super::super) function: FuncRef,
     /// The values that all lanes of a row share, as the function takes them.

@@ -3,6 +3,7 @@
 mod fusion;
 mod rows;
 mod states;
+mod wide;
 
 use super::{Options, compile};
 use crate::interp::Oracle;
@@ -144,13 +145,13 @@ fn perform(step: &mut dyn Step, states: &[Buffer], inputs: &[Buffer], pool: &Poo
     Outcome { result, outputs: outputs.collect(), states }
 }
 
-/// Fails unless compiled code, fused and not, on one to three threads, does what the oracle does; twice, since a step may not
+/// Fails unless compiled code, fused with wide vectors and neither, on one to three threads, does what the oracle does; twice, since a step may not
 /// depend on what the last one left in the arena.
 pub(super) fn check(graph: &Graph, states: &[Buffer], inputs: &[Buffer]) {
     let alone = Pool::new(1).expect("no thread is started");
     let want = perform(&mut Oracle::new(graph.clone()), states, inputs, &alone);
     for fuse in [false, true] {
-        let options = Options { fuse, isa: None, verify: true, wide: true, memory: None };
+        let options = Options { fuse, isa: None, verify: true, wide: fuse, memory: None };
         let mut compiled = compile(graph, states.len(), inputs.len(), &options).unwrap_or_else(|e| panic!("{e}"));
         let about = compiled.report.fused();
         for threads in [1, 2, 3] {

@@ -21,7 +21,7 @@ impl Assembler<'_> {
             Inst::Index(_) => {
                 let to = self.take(id)?;
                 self.a.vpbroadcastd(to, edx)?;
-                self.a.vpaddd(to, to, zmmword_ptr(self.places))?;
+                self.a.vpaddd(to, to, zmmword_ptr(self.numbers))?;
                 Ok(())
             }
             Inst::Unary(op, x) => self.unary(id, inst, (op, x), ty),

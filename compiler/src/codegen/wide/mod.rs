@@ -36,8 +36,14 @@ pub(super) struct Wide {
     pub(super) bytes: Vec<u8>,
     /// The values that `scalars` holds.
     pub(super) scalars: Vec<Id>,
+    instructions: Vec<Instruction>,
+}
+
+impl Wide {
     /// The function, for reading.
-    pub(super) listing: String,
+    pub(super) fn listing(&self) -> String {
+        self.instructions.iter().map(|instruction| format!("  {instruction}\n")).collect()
+    }
 }
 
 /// The code of a nest on this machine; `None` for a nest that is left to Cranelift.
@@ -81,8 +87,10 @@ struct Assembler<'l> {
     root: Vec<Id>,
     /// The instruction that uses a value last; those that are stored are used behind all.
     last: Vec<usize>,
+    /// Where constants lie, behind the code.
     constants: Vec<(u32, CodeLabel)>,
-    places: CodeLabel,
+    /// Where the numbers of the lanes lie.
+    numbers: CodeLabel,
     scalars: Vec<Id>,
     /// By instruction, the register that holds its value.
     held: Vec<Option<usize>>,
@@ -143,10 +151,10 @@ impl<'l> Assembler<'l> {
             last[root[prog.outs()[out].index()].index()] = usize::MAX;
         }
         let mut a = CodeAssembler::new(64).ok()?;
-        let places = a.create_label();
+        let numbers = a.create_label();
         let n = by_lane.len();
         let (constants, scalars, held, free) = (vec![], vec![], vec![None; n], vec![]);
-        Some(Assembler { a, nest, by_lane, root, last, constants, places, scalars, held, free })
+        Some(Assembler { a, nest, by_lane, root, last, constants, numbers, scalars, held, free })
     }
 
     fn function(mut self) -> Result<Option<Wide>, IcedError> {
@@ -185,8 +193,8 @@ impl<'l> Assembler<'l> {
         }
         a.vzeroupper()?;
         a.ret()?;
-        let listing = a.instructions().iter().map(|i: &Instruction| format!("  {i}\n")).collect();
-        a.set_label(&mut self.places)?;
+        let instructions = a.instructions().to_vec();
+        a.set_label(&mut self.numbers)?;
         let numbers: Vec<u32> = (0..LANES as u32).collect();
         a.dd(&numbers)?;
         for (bits, label) in &mut self.constants {
@@ -194,7 +202,7 @@ impl<'l> Assembler<'l> {
             a.dd(&[*bits])?;
         }
         let bytes = a.assemble(0)?;
-        Ok(Some(Wide { bytes, scalars: self.scalars, listing }))
+        Ok(Some(Wide { bytes, scalars: self.scalars, instructions }))
     }
 
     /// Sixteen lanes from `rdx` on, or those under the mask.
