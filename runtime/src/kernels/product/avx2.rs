@@ -86,15 +86,15 @@ impl Lanes for __m256d {
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn tile_f32<const M: usize, const NV: usize, const FULL: bool, const WALKED: bool>(tile: &Tile<f32>) {
+unsafe fn tile_f32<const M: usize, const NV: usize, const FULL: bool, const SCATTERED: bool>(tile: &Tile<f32>) {
     // SAFETY: this function is compiled for AVX2 and FMA; the caller vouches for the tile.
-    unsafe { multiply::<__m256, M, NV, FULL, WALKED>(tile) }
+    unsafe { multiply::<__m256, M, NV, FULL, SCATTERED>(tile) }
 }
 
 #[target_feature(enable = "avx2,fma")]
-unsafe fn tile_f64<const M: usize, const NV: usize, const FULL: bool, const WALKED: bool>(tile: &Tile<f64>) {
+unsafe fn tile_f64<const M: usize, const NV: usize, const FULL: bool, const SCATTERED: bool>(tile: &Tile<f64>) {
     // SAFETY: this function is compiled for AVX2 and FMA; the caller vouches for the tile.
-    unsafe { multiply::<__m256d, M, NV, FULL, WALKED>(tile) }
+    unsafe { multiply::<__m256d, M, NV, FULL, SCATTERED>(tile) }
 }
 
 /// Rows `i` of an 8x8 block, `from` apart by `ld`, become columns.

@@ -10,8 +10,9 @@ use std::ptr::null;
 
 use super::family::Family;
 use super::pack::pack;
-use super::plan::{Blocking, COLUMN_UNIT, a_stride, balanced, regions};
-use super::tile::Tile;
+use super::plan::{Blocking, COLUMN_UNIT, a_stride, balanced, regions, scatters, tallest};
+use super::tile::{Tile, TileFn};
+use super::walk::{Runs, Walk};
 use super::{Element, ProductDesc};
 
 /// Works on the parts `begin..end`.
@@ -71,12 +72,34 @@ struct Product<'a, T: Element> {
     batch: usize,
 }
 
-/// A block of A with its strides, or with the tables of its walks.
-struct Operand<T> {
+/// A block of A.
+struct Operand<'w, T> {
     at: *const T,
     rs: isize,
     cs: isize,
-    tables: Option<[*const isize; 2]>,
+    /// Its rows, in runs of one stride.
+    rows: Runs<'w>,
+    /// Where its rows lie, if the runs are too short for tiles of their own.
+    scattered: Option<*const isize>,
+    /// Its `k`: at most a part of a run, whole runs, and a part of a run.
+    ks: [Span; 3],
+}
+
+/// So many runs of `k` of one length, and where they start.
+#[derive(Clone, Copy)]
+struct Span {
+    runs: usize,
+    length: usize,
+    starts: *const isize,
+}
+
+impl Span {
+    const NONE: Span = Span { runs: 0, length: 0, starts: null() };
+
+    /// One run that starts where A does.
+    fn one(length: usize) -> Span {
+        Span { runs: 1, length, starts: &0 }
+    }
 }
 
 /// A rectangle of results with its row stride: part of C or a tile of partial sums.
@@ -101,7 +124,7 @@ impl<T: Element> Product<'_, T> {
                 let c = Block { to: self.at(rows.start, cols.start), rs: self.desc.c_rs };
                 return self.chain(rows, cols, 0..self.desc.k, c, true);
             }
-            for rows in balanced(rows, 1, self.blocking.rows) {
+            for rows in balanced(rows, self.blocking.row_unit, self.blocking.rows) {
                 self.segments(rows.clone(), cols.clone());
                 self.finish(&rows, &cols);
             }
@@ -146,14 +169,14 @@ impl<T: Element> Product<'_, T> {
     /// The chains from +0 over `ks` for a rectangle, written to `to`. With `finish`, the epilogue is
     /// called on its blocks.
     unsafe fn chain(&self, rows: Range<usize>, cols: Range<usize>, ks: Range<usize>, to: Block<T>, finish: bool) {
-        for k in balanced(ks.clone(), 1, self.blocking.k) {
+        for k in balanced(ks.clone(), self.blocking.k_unit, self.blocking.k) {
             // SAFETY: the scratch holds the panels of B for a group of columns and a block of A,
             // for one block of `k`.
             unsafe {
                 if self.blocking.packed_b > 0 {
                     self.pack_b(&rows, &cols, &k);
                 }
-                for block in balanced(rows.clone(), 1, self.blocking.rows) {
+                for block in balanced(rows.clone(), self.blocking.row_unit, self.blocking.rows) {
                     let a = match self.blocking.packed_a {
                         0 if self.desc.walks_a() => self.walk_a(&block, &k),
                         0 => self.a_at(&block, &k),
@@ -161,7 +184,7 @@ impl<T: Element> Product<'_, T> {
                     };
                     let down = (block.start - rows.start) as isize * to.rs;
                     let to = Block { to: to.to.wrapping_offset(down), ..to };
-                    self.tiles(block.clone(), rows.len(), a, &cols, &k, to, k.start == ks.start);
+                    self.tiles(tallest(self.desc, rows.len()), a, &cols, &k, to, k.start == ks.start);
                     if finish && k.end == ks.end {
                         self.finish(&block, &cols);
                     }
@@ -171,28 +194,49 @@ impl<T: Element> Product<'_, T> {
     }
 
     /// A block of A in place.
-    fn a_at(&self, rows: &Range<usize>, k: &Range<usize>) -> Operand<T> {
+    fn a_at(&self, rows: &Range<usize>, k: &Range<usize>) -> Operand<'_, T> {
         let (rs, cs) = (self.desc.a_rs, self.desc.a_cs);
-        let at = self.a.wrapping_offset(rows.start as isize * rs + k.start as isize * cs);
-        Operand { at, rs, cs, tables: None }
+        let ks = [Span::one(k.len()), Span::NONE, Span::NONE];
+        let at = self.a.wrapping_offset(k.start as isize * cs);
+        Operand { at, rs, cs, rows: Walk::EVEN.runs(rows.clone(), rs), scattered: None, ks }
     }
 
-    /// A block of a walked A in place, with the tables of its rows and its `k`.
-    unsafe fn walk_a(&self, rows: &Range<usize>, k: &Range<usize>) -> Operand<T> {
+    /// A block of a walked A in place, with the tables of its runs.
+    unsafe fn walk_a(&self, rows: &Range<usize>, k: &Range<usize>) -> Operand<'_, T> {
         let desc = self.desc;
         let [row_table, k_table] = [self.tables, self.tables.wrapping_add(self.blocking.tables[0])];
-        // SAFETY: the tables have room for the rows of a block and for one block of `k`.
+        let own = Operand { at: self.a, rows: desc.a_rows.runs(rows.clone(), desc.a_rs), ..self.a_at(rows, &(0..0)) };
+        // SAFETY: the tables have room for the rows of a block and for each `k` of one.
         unsafe {
+            // Only the first and the last run of a block can be shorter than the others, so there are at most three
+            // lengths, one behind the other.
+            let mut ks = [Span::NONE; 3];
+            let mut at = 0;
+            for (i, (length, start)) in desc.a_ks.runs(k.clone(), desc.a_cs).enumerate() {
+                *k_table.add(i) = start;
+                if i > 0 && ks[at].length != length {
+                    at += 1;
+                }
+                let span = &mut ks[at];
+                if span.runs == 0 {
+                    *span = Span { runs: 0, length, starts: k_table.add(i) };
+                }
+                span.runs += 1;
+            }
+            if !scatters(desc) {
+                return Operand { ks, ..own };
+            }
             desc.a_rows.table(rows.clone(), desc.a_rs, row_table);
-            desc.a_ks.table(k.clone(), desc.a_cs, k_table);
+            let rows = Walk::EVEN.runs(0..rows.len(), 0);
+            Operand { rs: 0, rows, scattered: Some(row_table), ks, ..own }
         }
-        Operand { at: self.a, rs: 0, cs: 0, tables: Some([row_table, k_table]) }
     }
 
     /// A copy of a block of A, which is contiguous along its columns, with the columns close
     /// together.
-    unsafe fn pack_a(&self, rows: &Range<usize>, k: &Range<usize>) -> Operand<T> {
+    unsafe fn pack_a(&self, rows: &Range<usize>, k: &Range<usize>) -> Operand<'_, T> {
         let Operand { at, cs, .. } = self.a_at(rows, k);
+        let at = at.wrapping_offset(rows.start as isize * self.desc.a_rs);
         let stride = a_stride(rows.len());
         for column in 0..k.len() {
             let from = at.wrapping_offset(column as isize * cs);
@@ -202,7 +246,9 @@ impl<T: Element> Product<'_, T> {
                 std::ptr::copy_nonoverlapping(from, to, rows.len());
             }
         }
-        Operand { at: self.packed_a, rs: 1, cs: stride as isize, tables: None }
+        let ks = [Span::one(k.len()), Span::NONE, Span::NONE];
+        let rows = Walk::EVEN.runs(0..rows.len(), 1);
+        Operand { at: self.packed_a, rs: 1, cs: stride as isize, rows, scattered: None, ks }
     }
 
     /// B at (`k`, `col`), where it has strides.
@@ -214,7 +260,7 @@ impl<T: Element> Product<'_, T> {
     unsafe fn pack_b(&self, rows: &Range<usize>, cols: &Range<usize>, k: &Range<usize>) {
         let strides = (self.desc.b_rs, self.desc.b_cs);
         let mut to = self.packed_b;
-        for panels in self.family.panels(rows.len(), cols.len()) {
+        for panels in self.family.panels(tallest(self.desc, rows.len()), cols.len()) {
             for panel in 0..panels.count {
                 let col = cols.start + panels.start + panel * panels.width;
                 let desc = self.desc;
@@ -245,9 +291,8 @@ impl<T: Element> Product<'_, T> {
     #[allow(clippy::too_many_arguments, reason = "three operands and their three ranges")]
     unsafe fn tiles(
         &self,
-        rows: Range<usize>,
         height: usize,
-        a: Operand<T>,
+        a: Operand<'_, T>,
         cols: &Range<usize>,
         k: &Range<usize>,
         to: Block<T>,
@@ -264,35 +309,35 @@ impl<T: Element> Product<'_, T> {
                 (b, desc.b_rs, panels.width)
             };
             packed = packed.wrapping_add(panels.padded * k.len() * panels.count);
-            for block in balanced(rows.clone(), 1, panels.max_rows()).filter(|b| !b.is_empty()) {
-                let kernel = panels.kernel(block.len(), a.tables.is_some());
-                let down = (block.start - rows.start) as isize;
-                let c = to.to.wrapping_offset(down * to.rs).wrapping_add(panels.start);
-                let (init, init_rs) = if first { (T::ZEROS.as_ptr(), 0) } else { (c.cast_const(), to.rs) };
-                let mut tile = Tile {
-                    k: k.len(),
-                    a: a.at.wrapping_offset(down * a.rs),
-                    a_rs: a.rs,
-                    a_cs: a.cs,
-                    rows: a.tables.map_or(null(), |t| t[0].wrapping_offset(down)),
-                    ks: a.tables.map_or(null(), |t| t[1]),
-                    b,
-                    b_ks,
-                    init,
-                    init_rs,
-                    c,
-                    c_rs: to.rs,
-                    last: panels.last,
-                };
-                for _ in 0..panels.count {
-                    // SAFETY: the tile's rows, columns and `k` lie within the product.
-                    unsafe { kernel(&tile) };
-                    tile.b = tile.b.wrapping_add(b_next);
-                    tile.c = tile.c.wrapping_add(panels.width);
-                    if !first {
-                        tile.init = tile.c.cast_const();
+            let kernels = panels.kernels(a.scattered.is_some());
+            let mut done = 0;
+            for (length, start) in a.rows.clone() {
+                for block in balanced(0..length, 1, kernels.len()).filter(|b| !b.is_empty()) {
+                    let c = to.to.wrapping_offset((done + block.start) as isize * to.rs).wrapping_add(panels.start);
+                    let mut tile = Tile {
+                        runs: 0,
+                        k: 0,
+                        starts: null(),
+                        a: a.at.wrapping_offset(start + block.start as isize * a.rs),
+                        a_rs: a.rs,
+                        a_cs: a.cs,
+                        rows: a.scattered.map_or(null(), |rows| rows.wrapping_add(block.start)),
+                        b,
+                        b_ks,
+                        init: null(),
+                        init_rs: 0,
+                        c,
+                        c_rs: to.rs,
+                        last: panels.last,
+                    };
+                    for _ in 0..panels.count {
+                        // SAFETY: the tile's rows, columns and `k` lie within the product.
+                        unsafe { over_k(kernels[block.len() - 1], &mut tile, &a.ks, first) };
+                        tile.b = tile.b.wrapping_add(b_next);
+                        tile.c = tile.c.wrapping_add(panels.width);
                     }
                 }
+                done += length;
             }
         }
     }
@@ -308,6 +353,23 @@ impl<T: Element> Product<'_, T> {
             epilogue(self.desc.epilogue_ctx, c, self.batch, rows.start, rows.len(), cols.start, cols.len());
         }
     }
+}
+
+/// Runs a kernel over the spans of a block of `k`; the first begins at +0 if the block is the `first`.
+///
+/// # Safety
+/// As for the kernel.
+unsafe fn over_k<T: Element>(kernel: TileFn<T>, tile: &mut Tile<T>, ks: &[Span; 3], first: bool) {
+    let b = tile.b;
+    for (i, span) in ks.iter().enumerate().filter(|(i, span)| *i == 0 || span.runs > 0) {
+        (tile.runs, tile.k, tile.starts) = (span.runs, span.length, span.starts);
+        let zero = first && i == 0;
+        (tile.init, tile.init_rs) = if zero { (T::ZEROS.as_ptr(), 0) } else { (tile.c.cast_const(), tile.c_rs) };
+        // SAFETY: the caller's.
+        unsafe { kernel(tile) };
+        tile.b = tile.b.wrapping_offset((span.runs * span.length) as isize * tile.b_ks);
+    }
+    tile.b = b;
 }
 
 /// `sum += addend`, element by element.

@@ -32,18 +32,13 @@ pub(super) struct Panels<T: 'static> {
     /// Columns in the last vector.
     pub(super) last: usize,
     kernels: &'static [TileFn<T>],
-    walked: &'static [TileFn<T>],
+    scattered: &'static [TileFn<T>],
 }
 
 impl<T> Panels<T> {
-    /// The kernel for `rows` rows, 1..=`max_rows`, of an A that is `walked` or has strides.
-    pub(super) fn kernel(&self, rows: usize, walked: bool) -> TileFn<T> {
-        if walked { self.walked[rows - 1] } else { self.kernels[rows - 1] }
-    }
-
-    /// The tallest tile of these panels.
-    pub(super) fn max_rows(&self) -> usize {
-        self.kernels.len()
+    /// The kernels of rows of A that are `scattered` or evenly apart; entry `m - 1` has `m` rows.
+    pub(super) fn kernels(&self, scattered: bool) -> &'static [TileFn<T>] {
+        if scattered { self.scattered } else { self.kernels }
     }
 }
 
@@ -62,13 +57,13 @@ impl<T> Family<T> {
             let shape = self.shapes.iter().filter(serves).find(fits).filter(|_| left > 0)?;
             let padded = shape.vectors * self.lanes;
             let whole = left / padded;
-            let (count, width, kernels, walked) = if whole > 0 {
-                (whole, padded, shape.full, shape.full_walked)
+            let (count, width, kernels, scattered) = if whole > 0 {
+                (whole, padded, shape.full, shape.full_scattered)
             } else {
-                (1, left, shape.masked, shape.masked_walked)
+                (1, left, shape.masked, shape.masked_scattered)
             };
             let last = width - (shape.vectors - 1) * self.lanes;
-            let panels = Panels { start, count, width, padded, last, kernels, walked };
+            let panels = Panels { start, count, width, padded, last, kernels, scattered };
             start += count * width;
             Some(panels)
         })

@@ -89,15 +89,15 @@ impl Lanes for float64x2_t {
 }
 
 #[target_feature(enable = "neon")]
-unsafe fn tile_f32<const M: usize, const NV: usize, const FULL: bool, const WALKED: bool>(tile: &Tile<f32>) {
+unsafe fn tile_f32<const M: usize, const NV: usize, const FULL: bool, const SCATTERED: bool>(tile: &Tile<f32>) {
     // SAFETY: this function is compiled for NEON; the caller vouches for the tile.
-    unsafe { multiply::<float32x4_t, M, NV, FULL, WALKED>(tile) }
+    unsafe { multiply::<float32x4_t, M, NV, FULL, SCATTERED>(tile) }
 }
 
 #[target_feature(enable = "neon")]
-unsafe fn tile_f64<const M: usize, const NV: usize, const FULL: bool, const WALKED: bool>(tile: &Tile<f64>) {
+unsafe fn tile_f64<const M: usize, const NV: usize, const FULL: bool, const SCATTERED: bool>(tile: &Tile<f64>) {
     // SAFETY: this function is compiled for NEON; the caller vouches for the tile.
-    unsafe { multiply::<float64x2_t, M, NV, FULL, WALKED>(tile) }
+    unsafe { multiply::<float64x2_t, M, NV, FULL, SCATTERED>(tile) }
 }
 
 /// Rows of a 4x4 block, `ld` apart, become columns.

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use super::{Element, ProductDesc};
+use super::{Element, ProductDesc, Walk};
 
 /// The most of `k` in one pass over a block: a panel of B of one cache line per `k` then fills at
 /// most seven eighths of a 32 KiB first-level cache.
@@ -150,15 +150,36 @@ fn packs_a<T: Element>(desc: &ProductDesc) -> bool {
     far && desc.n >= MANY_COLUMNS && desc.k >= LONG && !desc.walks_a()
 }
 
+/// Rows of A that are walked in runs of at least so many have tiles of their own for each run, whose rows are evenly apart.
+const RUN_ROWS: usize = 4;
+
+/// The rows of A are found one by one: they are walked in short runs.
+pub(super) fn scatters(desc: &ProductDesc) -> bool {
+    desc.walks_a() && !desc.a_rows.is_even() && desc.a_rows.run < RUN_ROWS
+}
+
+/// The most rows of a tile in a region of `rows` rows.
+pub(super) fn tallest(desc: &ProductDesc, rows: usize) -> usize {
+    if desc.a_rows.is_even() || scatters(desc) { rows } else { rows.min(desc.a_rows.run) }
+}
+
+/// Blocks of an axis of A with the walk `walk` are cut at multiples of this where they may have `most` elements.
+fn unit(walk: &Walk, most: usize) -> usize {
+    if walk.is_even() || walk.run > most { 1 } else { walk.run }
+}
+
 /// Sizes of the blocks that a product is worked on in, and the layout of one part's scratch: the
 /// copied panels of B, the copied block of A, the tables of its walks, the tiles of partial sums.
 pub(super) struct Blocking {
-    /// The most of `k` in one pass.
+    /// The most of `k` in one pass, and what such passes are multiples of.
     pub(super) k: usize,
+    pub(super) k_unit: usize,
     /// Columns worked on together.
     pub(super) columns: usize,
     /// Rows worked on together; for a split product, rows of a tile of partial sums.
     pub(super) rows: usize,
+    /// What the rows worked on together are a multiple of.
+    pub(super) row_unit: usize,
     /// Elements of the panels of B; 0 if they are read in place.
     pub(super) packed_b: usize,
     /// Elements of the block of A; 0 if it is read in place.
@@ -182,19 +203,24 @@ impl Blocking {
         let size = size_of::<T>();
         let split = desc.split.blocks(desc.k) > 1;
         let longest = desc.k.min(desc.split.block).max(1);
-        let k = longest.div_ceil(longest.div_ceil(K_BLOCK));
+        let k_unit = unit(&desc.a_ks, K_BLOCK);
+        let k_most = K_BLOCK - K_BLOCK % k_unit;
+        let k = longest.div_ceil(longest.div_ceil(k_most)).next_multiple_of(k_unit).min(longest.max(k_unit));
         let columns = if split { PARTIAL_BYTES } else { GROUP_BYTES } / size;
         let units = desc.n.div_ceil(COLUMN_UNIT).div_ceil(Grid::of(desc).columns);
         let width = columns.min(units * COLUMN_UNIT);
         let rows = if split { PARTIAL_ROWS } else { (A_BLOCK_BYTES / (k * size)).max(ALIGN) };
+        let row_unit = unit(&desc.a_rows, rows);
         let height = rows.min(desc.m);
         // One tile for the chain at hand and one for every level of the tree of segments but the
         // last, which is C.
         let partials = if split { desc.split.segments.ilog2() as usize + 1 } else { 0 };
         Blocking {
             k,
+            k_unit,
             columns,
             rows,
+            row_unit,
             packed_b: if packs_b(desc) { k * width } else { 0 },
             packed_a: if packs_a::<T>(desc) { k * a_stride(height) } else { 0 },
             tables: if desc.walks_a() { [height, k] } else { [0, 0] },

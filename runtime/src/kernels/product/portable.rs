@@ -50,14 +50,14 @@ impl<T: Element, const N: usize> Lanes for Array<T, N> {
     }
 }
 
-unsafe fn tile_f32<const M: usize, const NV: usize, const FULL: bool, const WALKED: bool>(tile: &Tile<f32>) {
+unsafe fn tile_f32<const M: usize, const NV: usize, const FULL: bool, const SCATTERED: bool>(tile: &Tile<f32>) {
     // SAFETY: the caller vouches for the tile.
-    unsafe { multiply::<Array<f32, 8>, M, NV, FULL, WALKED>(tile) }
+    unsafe { multiply::<Array<f32, 8>, M, NV, FULL, SCATTERED>(tile) }
 }
 
-unsafe fn tile_f64<const M: usize, const NV: usize, const FULL: bool, const WALKED: bool>(tile: &Tile<f64>) {
+unsafe fn tile_f64<const M: usize, const NV: usize, const FULL: bool, const SCATTERED: bool>(tile: &Tile<f64>) {
     // SAFETY: the caller vouches for the tile.
-    unsafe { multiply::<Array<f64, 4>, M, NV, FULL, WALKED>(tile) }
+    unsafe { multiply::<Array<f64, 4>, M, NV, FULL, SCATTERED>(tile) }
 }
 
 /// Rows of a 4x4 block, `ld` apart, become columns.

@@ -85,16 +85,19 @@ pub(super) unsafe fn copy_first<T: Copy>(rows: usize, row: impl Fn(usize) -> (*c
 }
 
 /// The operands of one tile. Strides count elements.
+#[repr(C)]
 pub(super) struct Tile<T> {
-    /// Length of the block of `k`.
+    /// The block of `k` is so many runs of so many elements.
+    pub(super) runs: usize,
     pub(super) k: usize,
+    /// Where each run of A starts, from `a`.
+    pub(super) starts: *const isize,
     /// A at the tile's first row and the block's first `k`, with its row and `k` strides.
     pub(super) a: *const T,
     pub(super) a_rs: isize,
     pub(super) a_cs: isize,
-    /// For kernels of a walked A: where each row and each `k` lies, from `a`.
+    /// For kernels of scattered rows: where each lies, from the start of a run.
     pub(super) rows: *const isize,
-    pub(super) ks: *const isize,
     /// B at the block's first `k` and the tile's first column, with its `k` stride; columns are
     /// contiguous.
     pub(super) b: *const T,
@@ -119,9 +122,9 @@ pub(super) struct Shape<T: 'static> {
     pub(super) full: &'static [TileFn<T>],
     /// The last vector has `Tile::last` columns.
     pub(super) masked: &'static [TileFn<T>],
-    /// The same for an A that is walked.
-    pub(super) full_walked: &'static [TileFn<T>],
-    pub(super) masked_walked: &'static [TileFn<T>],
+    /// The same for rows of A that are not evenly apart.
+    pub(super) full_scattered: &'static [TileFn<T>],
+    pub(super) masked_scattered: &'static [TileFn<T>],
 }
 
 /// Writes a `Shape` for a kernel function generic over rows, vectors and fullness. Rows after `full`
@@ -132,21 +135,21 @@ macro_rules! shape {
             vectors: $vectors,
             full: &[$($kernel::<$rows, $vectors, true, false>,)* $($($kernel::<$more, $vectors, true, false>),*)?],
             masked: &[$($kernel::<$rows, $vectors, false, false>),*],
-            full_walked: &[$($kernel::<$rows, $vectors, true, true>,)* $($($kernel::<$more, $vectors, true, true>),*)?],
-            masked_walked: &[$($kernel::<$rows, $vectors, false, true>),*],
+            full_scattered: &[$($kernel::<$rows, $vectors, true, true>,)* $($($kernel::<$more, $vectors, true, true>),*)?],
+            masked_scattered: &[$($kernel::<$rows, $vectors, false, true>),*],
         }
     };
 }
 pub(super) use shape;
 
 /// Multiplies one tile of `M` rows and `NV` vectors. `FULL` promises that the last vector has all
-/// its columns; `WALKED` says that A is found by the tables of the tile, not by its strides.
+/// its columns; `SCATTERED` says that the rows of A are found by the table of the tile, not by their stride.
 ///
 /// # Safety
 /// Every element that the tile describes must be readable (A, B, init) or writable (C), and the
 /// calling function must be compiled for the vector's instruction set.
 #[inline(always)]
-pub(super) unsafe fn multiply<V: Lanes, const M: usize, const NV: usize, const FULL: bool, const WALKED: bool>(
+pub(super) unsafe fn multiply<V: Lanes, const M: usize, const NV: usize, const FULL: bool, const SCATTERED: bool>(
     tile: &Tile<V::Elem>,
 ) {
     // SAFETY: the caller vouches for every element of the tile. Pointers advance with wrapping
@@ -163,49 +166,55 @@ pub(super) unsafe fn multiply<V: Lanes, const M: usize, const NV: usize, const F
                 *s = if partial(j) { V::load_first(from, mask) } else { V::load(from) };
             }
         }
-        // Rows of A in threes, each with a pointer of its own whose relation to the others is
-        // hidden: the compiler would step one pointer down all rows, a chain of additions as long
-        // as the multiply-adds themselves.
-        let mut a: [*const V::Elem; M] = [tile.a; M];
-        for (i, a) in a.iter_mut().enumerate() {
-            if i % 3 == 0 {
-                *a = black_box(tile.a.wrapping_offset(i as isize * tile.a_rs));
-            }
-        }
         let mut rows = [0; M];
-        if WALKED {
+        if SCATTERED {
             for (i, row) in rows.iter_mut().enumerate() {
                 *row = *tile.rows.add(i);
             }
         }
         let mut b = tile.b;
-        for k in 0..tile.k {
-            let mut columns = [V::zero(); NV];
-            for (j, column) in columns.iter_mut().enumerate() {
-                let from = b.wrapping_add(j * V::LANES);
-                *column = if partial(j) { V::load_first(from, mask) } else { V::load(from) };
-            }
-            let column = if WALKED { tile.a.wrapping_offset(*tile.ks.add(k)) } else { tile.a };
-            for (i, row) in sum.iter_mut().enumerate() {
-                let scale = V::splat(if WALKED {
-                    column.wrapping_offset(rows[i])
-                } else {
-                    a[i - i % 3].wrapping_offset((i % 3) as isize * tile.a_rs)
-                });
-                for (s, column) in row.iter_mut().zip(columns) {
-                    *s = s.add_product(scale, column);
-                }
-            }
+        for run in 0..tile.runs {
+            let mut start = tile.a.wrapping_offset(*tile.starts.add(run));
+            // Rows of A in threes, each with a pointer of its own whose relation to the others is
+            // hidden: the compiler would step one pointer down all rows, a chain of additions as long
+            // as the multiply-adds themselves.
+            let mut a: [*const V::Elem; M] = [start; M];
             for (i, a) in a.iter_mut().enumerate() {
-                if i % 3 == 0 && !WALKED {
-                    *a = a.wrapping_offset(tile.a_cs);
+                if i % 3 == 0 && !SCATTERED {
+                    *a = black_box(start.wrapping_offset(i as isize * tile.a_rs));
                 }
             }
-            b = b.wrapping_offset(tile.b_ks);
+            for _ in 0..tile.k {
+                let mut columns = [V::zero(); NV];
+                for (j, column) in columns.iter_mut().enumerate() {
+                    let from = b.wrapping_add(j * V::LANES);
+                    *column = if partial(j) { V::load_first(from, mask) } else { V::load(from) };
+                }
+                for (i, row) in sum.iter_mut().enumerate() {
+                    let scale = V::splat(if SCATTERED {
+                        start.wrapping_offset(rows[i])
+                    } else {
+                        a[i - i % 3].wrapping_offset((i % 3) as isize * tile.a_rs)
+                    });
+                    for (s, column) in row.iter_mut().zip(columns) {
+                        *s = s.add_product(scale, column);
+                    }
+                }
+                for (i, a) in a.iter_mut().enumerate() {
+                    if i % 3 == 0 && !SCATTERED {
+                        *a = a.wrapping_offset(tile.a_cs);
+                    }
+                }
+                if SCATTERED {
+                    start = start.wrapping_offset(tile.a_cs);
+                }
+                b = b.wrapping_offset(tile.b_ks);
+            }
         }
+        let whole = if FULL { NV } else { NV - 1 };
         for (i, row) in sum.iter().enumerate() {
             let to = tile.c.wrapping_offset(i as isize * tile.c_rs);
-            for (j, s) in row.iter().enumerate().filter(|(j, _)| !partial(*j)) {
+            for (j, s) in row[..whole].iter().enumerate() {
                 s.store(to.wrapping_add(j * V::LANES));
             }
         }

@@ -78,6 +78,7 @@ impl Walk {
 }
 
 /// See [`Walk::runs`].
+#[derive(Clone)]
 pub(super) struct Runs<'w> {
     walk: &'w Walk,
     run: usize,
