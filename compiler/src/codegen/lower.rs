@@ -16,7 +16,7 @@ use crate::ops::movement::row_major;
 use crate::passes::fuse::access::Access;
 use crate::passes::fuse::{Class, Fusion};
 use crate::prog::{Builder, E, Id, Lane, Prog, Ty};
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 
 /// The stages of a step and the buffers they work on.
 #[derive(Debug, Clone)]
@@ -50,13 +50,27 @@ pub(super) struct Lowering<'g> {
     pub(super) slots: HashMap<Home, BufferId>,
     /// Values with zeros around them.
     pub(super) padded: Vec<Padded>,
+    /// Where values are written as well: their places in concatenations and copies.
+    pub(super) parts: HashMap<NodeId, Vec<Place>>,
+    /// Concatenations and copies all of whose elements come so.
+    pub(super) placed: HashSet<NodeId>,
     group: usize,
 }
 
 impl<'g> Lowering<'g> {
     pub(super) fn new(graph: &'g Graph, fusion: &'g Fusion) -> Lowering<'g> {
-        let (storage, slots) = (HashMap::new(), HashMap::new());
-        Lowering { graph, fusion, stages: vec![], buffers: vec![], storage, slots, padded: vec![], group: 0 }
+        Lowering {
+            graph,
+            fusion,
+            stages: vec![],
+            buffers: vec![],
+            storage: HashMap::new(),
+            slots: HashMap::new(),
+            padded: vec![],
+            parts: HashMap::new(),
+            placed: HashSet::new(),
+            group: 0,
+        }
     }
 
     /// Lowers all groups in the order of the schedule, then copies the states that could not be written where they lie.
@@ -97,6 +111,7 @@ impl<'g> Lowering<'g> {
                 self.storage.insert(node, storage);
             }
         }
+        self.place_parts(schedule);
     }
 
     pub(super) fn buffer(&mut self, home: Home, bytes: usize, name: String) -> BufferId {
@@ -174,6 +189,12 @@ impl<'g> Lowering<'g> {
                 _ => self.whole(*node),
             };
         }
+        if let [copy] = g.nodes[..]
+            && self.placed.contains(&copy)
+        {
+            self.copies(copy);
+            return Ok(());
+        }
         let mut body = Body::new(g.shape.clone());
         let builder = Builder::new();
         let mut raw = RawLoop {
@@ -215,6 +236,9 @@ impl<'g> Lowering<'g> {
                     let place = Place { buffer, ty: self.ty(id), offset: 0, strides: row_major(&raw.shape) };
                     raw.stores.push((outs.len(), place));
                 }
+                for place in self.parts.get(&id).into_iter().flatten() {
+                    raw.stores.push((outs.len(), place.clone()));
+                }
                 outs.push(value.id());
             }
         }
@@ -222,13 +246,16 @@ impl<'g> Lowering<'g> {
         raw.ports = body.ports;
         raw.prog = builder.finish(&outs);
         self.emit_loop(raw);
-        for id in copies {
-            let buffers = self.storage[&id].clone();
-            for &to in &buffers[1..] {
-                self.copy(id, buffers[0], to);
-            }
-        }
+        copies.into_iter().for_each(|id| self.copies(id));
         Ok(())
+    }
+
+    /// Copies a value that is stored several times from the first place to the others.
+    pub(super) fn copies(&mut self, id: NodeId) {
+        let buffers = self.storage.get(&id).cloned().unwrap_or_default();
+        if let [first, others @ ..] = &buffers[..] {
+            others.iter().for_each(|&to| self.copy(id, *first, to));
+        }
     }
 
     fn reduction(
@@ -322,9 +349,11 @@ impl<'g> Lowering<'g> {
                 let step = row_major(shape)[*axis];
                 let mut start = 0;
                 for v in &node.operands {
-                    let part = self.shape(v.node);
-                    self.place_operand(v.node, to(start * step, shape, ty))?;
-                    start += part[*axis] as isize;
+                    let place = to(start * step, shape, ty);
+                    if !self.parts.get(&v.node).is_some_and(|places| places.contains(&place)) {
+                        self.place_operand(v.node, place)?;
+                    }
+                    start += self.shape(v.node)[*axis] as isize;
                 }
             }
             (Lower::Overlap, Attrs::Window(rule)) => {
@@ -342,9 +371,7 @@ impl<'g> Lowering<'g> {
             }
             _ => return Err(format!("%{} `{}` has no lowering", id.0, node.op.name)),
         }
-        for &copy in &buffers[1..] {
-            self.copy(id, buffers[0], copy);
-        }
+        self.copies(id);
         Ok(())
     }
 

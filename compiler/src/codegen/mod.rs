@@ -15,11 +15,13 @@
 mod conv;
 mod element;
 mod emit;
+mod invariant;
 mod jit;
 pub mod kernels;
 pub mod loops;
 pub mod lower;
 pub mod memory;
+mod parts;
 pub mod plan;
 mod product;
 pub mod report;

@@ -11,6 +11,9 @@ use crate::ops::logic::scalar_type;
 use crate::ops::movement::row_major;
 use crate::passes::fuse::fuse;
 
+/// Turns that pay for a copy of what is the same for all of them.
+const FEW_TURNS: usize = 4;
+
 impl Lowering<'_> {
     /// Adds the stages of a loop; `results` are the nodes of its results that are wanted.
     pub(super) fn scan(&mut self, id: NodeId, scan: &Scan, results: &[NodeId]) -> Result<(), String> {
@@ -35,12 +38,7 @@ impl Lowering<'_> {
         }
         let turns = self.turns(scan, id, &homes, &given)?;
         self.push(Kernel::Turns(turns));
-        for &result in results {
-            let buffers = self.storage.get(&result).cloned().unwrap_or_default();
-            for &copy in buffers.get(1..).unwrap_or_default() {
-                self.copy(result, buffers[0], copy);
-            }
-        }
+        results.iter().for_each(|&result| self.copies(result));
         Ok(())
     }
 
@@ -70,7 +68,7 @@ impl Lowering<'_> {
             inner.slots.insert(Home::Input(j), buffer);
         }
         let ran = inner.run(&order);
-        let (buffers, stages) = (inner.buffers, inner.stages);
+        let (buffers, mut stages) = (inner.buffers, inner.stages);
         self.buffers = buffers;
         ran?;
         let count = scan
@@ -78,7 +76,9 @@ impl Lowering<'_> {
             .as_constant()
             .and_then(|n| usize::try_from(n).ok())
             .ok_or("a loop has a free number of turns")?;
-        let shared = homes.iter().chain(given).copied().collect();
+        let panels =
+            if count >= FEW_TURNS { self.pack_invariant(id, &mut stages, &given[scan.stacks..]) } else { vec![] };
+        let shared = homes.iter().chain(given).copied().chain(panels).collect();
         Ok(Turns { count, reversed: scan.reversed, position, stages, shared })
     }
 

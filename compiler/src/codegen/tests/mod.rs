@@ -1,6 +1,7 @@
 //! Compiled code against the oracle, bit for bit: fused and not, on one, two and three threads.
 
 mod fusion;
+mod places;
 mod rows;
 mod states;
 mod wide;

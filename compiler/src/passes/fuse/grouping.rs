@@ -13,11 +13,19 @@ use crate::prog::{Bin, Inst};
 const MOST_WORK: usize = 600;
 /// The most instructions that are computed again rather than stored.
 const TRIVIAL: usize = 2;
+/// The most slices of a value that are compared with one another.
+const MOST_SLICES: usize = 16;
 
 /// Groups the live nodes; `fusion` has their shapes, everything in its own storage and no group yet.
 pub(super) fn group(graph: &Graph, join: bool, live: Vec<bool>, fusion: Fusion) -> Fusion {
     let work = graph.nodes().map(|(id, node)| if live[id.0 as usize] { work(graph, node) } else { 0 }).collect();
-    let mut grouping = Grouping { graph, join, live, work, fusion };
+    let mut users = vec![vec![]; graph.len()];
+    for (id, node) in graph.nodes().filter(|(id, _)| live[id.0 as usize]) {
+        for v in &node.operands {
+            users[v.node.0 as usize].push(id);
+        }
+    }
+    let mut grouping = Grouping { graph, join, live, users, work, fusion };
     grouping.classify();
     grouping.assign();
     grouping.store();
@@ -28,6 +36,8 @@ struct Grouping<'g> {
     graph: &'g Graph,
     join: bool,
     live: Vec<bool>,
+    /// The live nodes that read each node, one for each operand.
+    users: Vec<Vec<NodeId>>,
     /// Instructions of each node's program.
     work: Vec<usize>,
     fusion: Fusion,
@@ -65,7 +75,7 @@ impl Grouping<'_> {
             match self.fusion.class[i] {
                 Class::Movement => self.movement(id, node),
                 Class::Whole => self.loop_operands(node),
-                Class::Elementwise if self.join && !roots.contains(&id) && self.is_trivial(node) => {
+                Class::Elementwise if self.join && !roots.contains(&id) && self.is_trivial(id, node) => {
                     self.fusion.class[i] = Class::Trivial;
                 }
                 _ => {}
@@ -123,11 +133,29 @@ impl Grouping<'_> {
         }
     }
 
-    /// Whether a node is a couple of light instructions on at most one stored value, found by affine coordinates.
-    fn is_trivial(&self, node: &Node) -> bool {
+    /// Whether a node is a couple of light instructions on at most one stored value, found by affine coordinates; on two where
+    /// no element is computed twice.
+    fn is_trivial(&self, id: NodeId, node: &Node) -> bool {
         let mut leaves = vec![];
         let mut cost = 0;
-        self.weigh(node, &mut leaves, &mut cost) && cost <= TRIVIAL && leaves.len() <= 1
+        self.weigh(node, &mut leaves, &mut cost)
+            && cost <= TRIVIAL
+            && (leaves.len() <= 1 || leaves.len() == 2 && self.is_read_in_parts(id))
+    }
+
+    /// Whether a value is read through slices alone, which have no element in common.
+    fn is_read_in_parts(&self, id: NodeId) -> bool {
+        let mut parts = vec![];
+        let mut along = None;
+        for &user in &self.users[id.0 as usize] {
+            let Attrs::Slice { axis, start, .. } = self.graph.node(user).attrs else { return false };
+            if *along.get_or_insert(axis) != axis {
+                return false;
+            }
+            parts.push(start..start + self.fusion.shapes[user.0 as usize][axis]);
+        }
+        parts.sort_unstable_by_key(|part| part.start);
+        (1..=MOST_SLICES).contains(&parts.len()) && parts.windows(2).all(|pair| pair[0].end <= pair[1].start)
     }
 
     fn weigh(&self, node: &Node, leaves: &mut Vec<NodeId>, cost: &mut usize) -> bool {

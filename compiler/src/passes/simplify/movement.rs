@@ -5,7 +5,11 @@ use crate::ir::attrs::Attrs;
 use crate::ir::builder::Val;
 use crate::ir::dim::Dim;
 use crate::ir::op::Lower;
+use crate::ops::binary::ADD;
 use crate::ops::movement::{BROADCAST, CONCAT, PAD, PERMUTE, RESHAPE, REVERSE, SLICE, STOP_GRADIENT};
+
+/// The most paddings whose sum is looked at.
+const MOST_PARTS: usize = 64;
 
 /// The rules of this file.
 pub(super) static RULES: &[Rule] = &[
@@ -39,6 +43,11 @@ pub(super) static RULES: &[Rule] = &[
         name: "slice-of-concat",
         contract: "a slice that lies in one operand of a concatenation is a slice of that operand",
         apply: slice_of_concat,
+    },
+    Rule {
+        name: "pads-side-by-side",
+        contract: "a sum of paddings whose values fill an axis, each another part of it, is a concatenation of x + (+0)",
+        apply: pads_side_by_side,
     },
 ];
 
@@ -139,6 +148,39 @@ fn slice_of_concat<'b>(e: &Expr<'_, 'b>) -> Option<Val<'b>> {
         from += size;
     }
     None
+}
+
+/// The gradient of a value whose parts were used one by one. At each place one padding has the value and all others +0, so the
+/// order of the additions makes no difference.
+fn pads_side_by_side<'b>(e: &Expr<'_, 'b>) -> Option<Val<'b>> {
+    let [x, y] = e.args else { return None };
+    if !e.is(&ADD) {
+        return None;
+    }
+    let mut parts: Vec<(usize, usize, Val<'b>)> = vec![];
+    let mut whole = None;
+    let mut open = vec![*x, *y];
+    while let Some(value) = open.pop() {
+        let Made { op, attrs, args } = made(value);
+        match (attrs, &args[..]) {
+            (Attrs::Pad { axis, before, .. }, [part]) if *whole.get_or_insert(axis) == axis => {
+                parts.push((before, length(&part.ty().shape[axis])?, *part));
+            }
+            (_, [_, _]) if std::ptr::eq(op, &ADD) && open.len() + parts.len() < MOST_PARTS => open.extend(args),
+            _ => return None,
+        }
+    }
+    let axis = whole?;
+    parts.sort_unstable_by_key(|part| part.0);
+    let mut end = 0;
+    for (start, size, _) in &parts {
+        if *start != end {
+            return None;
+        }
+        end += size;
+    }
+    let values: Vec<Val<'b>> = parts.iter().map(|part| part.2 + part.2.splat(0.0)).collect();
+    (Some(end) == length(&x.ty().shape[axis])).then(|| e.b.add(&CONCAT, Attrs::Axis(axis), &values))
 }
 
 /// A size as a number; `None` while it is free.

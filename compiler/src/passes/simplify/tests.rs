@@ -269,6 +269,33 @@ static EXAMPLES: &[Example] = &[
         ],
         left: &[|b| part(joined(1, &[x(b), y(b)]), 1, 5, 2), |b| part(joined(1, &[x(b), y(b)]), 0, 1, 2)],
     },
+    Example {
+        rule: "pads-side-by-side",
+        rewritten: &[
+            (
+                |b| padded(x(b), 1, 0, 6) + padded(y(b), 1, 6, 0),
+                |b| {
+                    let (x, y) = (x(b), y(b));
+                    joined(1, &[x + 0.0, y + 0.0])
+                },
+            ),
+            (
+                |b| padded(y(b), 0, 8, 0) + (padded(x(b), 0, 0, 8) + padded(-x(b), 0, 4, 4)),
+                |b| {
+                    let (y, x) = (y(b), x(b));
+                    let minus = -x;
+                    joined(0, &[x + 0.0, minus + 0.0, y + 0.0])
+                },
+            ),
+        ],
+        left: &[
+            |b| padded(x(b), 1, 0, 7) + padded(y(b), 1, 7, 0),
+            |b| padded(x(b), 1, 0, 5) + padded(y(b), 1, 5, 0),
+            |b| padded(part(x(b), 0, 0, 2), 0, 0, 2) + padded(part(x(b), 1, 0, 3), 1, 0, 3),
+            |b| padded(x(b), 1, 0, 6) - padded(y(b), 1, 6, 0),
+            |b| padded(x(b), 1, 0, 6) + (joined(1, &[x(b), y(b)]) + padded(y(b), 1, 6, 0)),
+        ],
+    },
 ];
 
 fn graph(make: Make) -> Graph {
