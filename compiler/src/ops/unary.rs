@@ -137,6 +137,27 @@ pub static TANH: OpDef = unary(
     REAL,
 );
 
+/// The logistic function y = 1 / (1 + e⁻ˣ), of e^−|x| so that nothing overflows and small values keep their digits; its slope is y(1 − y).
+pub static LOGISTIC: OpDef = unary(
+    "logistic",
+    "1 / (1 + exp(-x)), exact for small values too",
+    |s| {
+        let x = s.args[0];
+        let (one, below) = (x.c(1.0), x.lt(x.c(0.0)));
+        let e = math::exp(below.select(x, -x));
+        below.select(e, one) / (one + e)
+    },
+    Reference::Function {
+        value: |x| Dd::ONE / (Dd::ONE + exp(-x[0])),
+        slope: |x, _| {
+            let e = exp(-x[0].abs());
+            e / ((Dd::ONE + e) * (Dd::ONE + e))
+        },
+    },
+    Vjp::Rule(|n| vec![Some(n.ct() * (n.out() * (1.0 - n.out())))]),
+    REAL,
+);
+
 /// The error function; d erf = 2/√π · e^(−x²).
 pub static ERF: OpDef = unary(
     "erf",
@@ -244,8 +265,8 @@ fn smallest_normal(dtype: DType) -> f64 {
 
 /// The rows of this family.
 pub(super) const ROWS: &[&OpDef] = &[
-    &NEG, &ABS, &SIGN, &EXP, &EXPM1, &LOG, &LOG1P, &SQRT, &TANH, &ERF, &SIN, &COS, &ATAN, &FLOOR, &CEIL, &ROUND,
-    &SETTLE,
+    &NEG, &ABS, &SIGN, &EXP, &EXPM1, &LOG, &LOG1P, &SQRT, &TANH, &LOGISTIC, &ERF, &SIN, &COS, &ATAN, &FLOOR, &CEIL,
+    &ROUND, &SETTLE,
 ];
 
 #[cfg(test)]
