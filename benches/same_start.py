@@ -17,15 +17,16 @@ ROOT = pathlib.Path(__file__).resolve().parent.parent
 
 
 class Nnc:
-    """A model of the zoo, run with these options; in double precision from a copy of its file."""
+    """A model of the zoo, run with these options; in double precision, or without its metrics and what it keeps by them, from a copy of its file."""
 
-    def __init__(self, program, file, options, threads=2, double=False):
+    def __init__(self, program, file, options, threads=2, double=False, metrics=True):
         self.folder = tempfile.TemporaryDirectory()
         path = ROOT / "models" / file
-        if double:
-            copy = pathlib.Path(self.folder.name) / file
-            copy.write_text("precision: f64\n" + path.read_text(encoding="utf-8"), encoding="utf-8")
-            path = copy
+        if double or not metrics:
+            lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+            kept = [line for line in lines if metrics or not line.startswith(("    metric ", "    keep "))]
+            path = pathlib.Path(self.folder.name) / file
+            path.write_text("".join(["precision: f64\n"] * double + kept), encoding="utf-8")
         self.command = [program, "run", str(path), "--order", "sequential", "--threads", str(threads), "--json"]
         self.command += [part for option in options for part in ("--set", option)]
         self.dtype = torch.float64 if double else torch.float32

@@ -6,7 +6,8 @@ same order, without dropout.
     python benches/sequence_models.py --check 200 [--nnc target/release/nnc] [seq2seq] [ctc]
 
 Needs torch and safetensors, and the data that models/data/fetch.py fetches. Prints for each model the milliseconds of a training
-step of both, some steps each in turn, medians; with `--check` the largest relative difference of the losses of so many steps of
+step of both, without metrics, some steps each in turn, medians; for nnc what the steps of a longer run take more than those of a
+shorter, in which code is still being made; with `--check` the largest relative difference of the losses of so many steps of
 a smaller model in double precision.
 """
 
@@ -159,7 +160,7 @@ def main():
         kind, data = made[name]
         small = kind.SMALL if given.check is not None else {}
         options = [f"data={data.resolve()}", "dropout=0", *(f"{key}={value}" for key, value in small.items())]
-        nnc = Nnc(given.nnc, kind.FILE, options, given.threads, double=given.check is not None)
+        nnc = Nnc(given.nnc, kind.FILE, options, given.threads, double=given.check is not None, metrics=False)
         model = kind(nnc.start())
         rows = kind.rows(data, nnc.dtype, **{key: value for key, value in small.items() if key == "most"})
         steps = given.check if given.check is not None else STEPS
@@ -169,8 +170,8 @@ def main():
             continue
         times = []
         for _ in range(given.rounds):
-            end = nnc.run("--steps", steps)[-1]
-            times.append((1e3 * end["train_seconds"] / steps, theirs.train(steps)[1]))
+            shorter, longer = (nnc.run("--steps", n)[-1]["train_seconds"] for n in (steps, 3 * steps))
+            times.append((1e3 * (longer - shorter) / (2 * steps), theirs.train(steps)[1]))
         ours, others = (statistics.median(side) for side in zip(*times))
         ratio = statistics.median(other / our for our, other in times)
         print(f"{name:8} a step: nnc {ours:.1f} ms, torch {others:.1f} ms, ratio {ratio:.2f}", flush=True)
