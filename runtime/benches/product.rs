@@ -17,7 +17,9 @@ use nnc_runtime::kernels::{KernelTable, best_kernels};
 
 /// The shapes (m, k, n): the reference network, its last layer, transformer-like and convolution-like
 /// products.
-const SHAPES: [(usize, usize, usize); 16] = [
+const SHAPES: [(usize, usize, usize); 18] = [
+    (32, 128, 512),
+    (32, 512, 128),
     (64, 784, 64),
     (784, 64, 64),
     (64, 64, 64),

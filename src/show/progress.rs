@@ -50,9 +50,9 @@ impl<'a> Progress<'a> {
     /// Shows an event.
     pub(crate) fn show(&mut self, event: &Event) {
         match event {
-            Event::Start { step, steps, epochs, steps_per_epoch, train_rows, valid_rows, test_rows, .. } => {
+            Event::Start { step, steps, epochs, train_rows, valid_rows, test_rows, .. } => {
                 (self.first_step, self.steps, self.train_rows) = (*step, *steps, *train_rows);
-                self.epochs = (*epochs).min(steps.div_ceil((*steps_per_epoch).max(1)));
+                self.epochs = *epochs;
                 let rows = [("train", train_rows), ("validate", valid_rows), ("test", test_rows)];
                 let rows = rows.iter().map(|(what, rows)| format!("{} rows {what}", grouped(**rows as u64)));
                 self.console.say(&format!("{}\n", rows.collect::<Vec<_>>().join(", ")));

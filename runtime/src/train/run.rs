@@ -221,12 +221,13 @@ impl<'a, 'b> Run<'a, 'b> {
         let (plan, progress, parts) = (self.job.plan, &*self.job.progress, self.job.parts);
         let steps_per_epoch = self.order.batches() as u64;
         let all = plan.epochs.saturating_mul(steps_per_epoch);
+        let steps = plan.steps.map_or(all, |steps| steps.min(all));
         (self.sink)(&Event::Start {
             step: progress.step,
             epoch: progress.epoch,
-            epochs: plan.epochs,
+            epochs: plan.epochs.min(steps.div_ceil(steps_per_epoch.max(1))),
             steps_per_epoch,
-            steps: plan.steps.map_or(all, |steps| steps.min(all)),
+            steps,
             train_rows: parts.rows(Part::Train).len(),
             valid_rows: parts.rows(Part::Valid).len(),
             test_rows: parts.rows(Part::Test).len(),
