@@ -1,4 +1,4 @@
-//! The register tile: one generic micro-kernel that every instruction set instantiates.
+//! The register tile: one generic micro-kernel that every instruction set but AVX-512 instantiates.
 //!
 //! A tile of `M` rows and `NV` vectors of columns lives in registers while `k` runs once over the
 //! whole block, so each element of C is one ascending chain of fused multiply-adds. The chain
@@ -127,15 +127,14 @@ pub(super) struct Shape<T: 'static> {
     pub(super) masked_scattered: &'static [TileFn<T>],
 }
 
-/// Writes a `Shape` for a kernel function generic over rows, vectors and fullness. Rows after `full`
-/// have no masked kernel: LLVM gives up on keeping its accumulators in registers.
+/// Writes a `Shape` for a kernel function generic over rows, vectors, fullness and whether rows are scattered.
 macro_rules! shape {
-    ($kernel:ident, $vectors:literal, [$($rows:literal)*] $(full [$($more:literal)*])?) => {
+    ($kernel:ident, $vectors:literal, [$($rows:literal)*]) => {
         $crate::kernels::product::tile::Shape {
             vectors: $vectors,
-            full: &[$($kernel::<$rows, $vectors, true, false>,)* $($($kernel::<$more, $vectors, true, false>),*)?],
+            full: &[$($kernel::<$rows, $vectors, true, false>),*],
             masked: &[$($kernel::<$rows, $vectors, false, false>),*],
-            full_scattered: &[$($kernel::<$rows, $vectors, true, true>,)* $($($kernel::<$more, $vectors, true, true>),*)?],
+            full_scattered: &[$($kernel::<$rows, $vectors, true, true>),*],
             masked_scattered: &[$($kernel::<$rows, $vectors, false, true>),*],
         }
     };
