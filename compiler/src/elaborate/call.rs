@@ -171,7 +171,8 @@ impl<'a> Elab<'a> {
         prepare(self);
         let value = if self.bind_inputs(def, inputs) {
             let value = self.block(&def.body);
-            self.result(def, value)
+            let value = self.result(def, value);
+            if self.frame().unsound { Value::Invalid } else { value }
         } else {
             Value::Invalid
         };

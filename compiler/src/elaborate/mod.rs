@@ -290,7 +290,7 @@ impl<'a> Elab<'a> {
 
     /// Reports a diagnostic. A place inside the library becomes an origin; the user's line that led there is the primary one.
     fn report(&mut self, mut d: Diagnostic) {
-        if self.guarded(&d) {
+        if self.guarded() {
             return;
         }
         if self.items.is_library(d.primary.span.source)
@@ -303,13 +303,9 @@ impl<'a> Elab<'a> {
         self.sink.push(d);
     }
 
-    /// Whether a report speaks of sizes in a body one of whose assertions does not hold: that has been reported.
-    fn guarded(&self, d: &Diagnostic) -> bool {
-        let of_sizes =
-            [codes::NOT_WHOLE, codes::SHAPE_MISMATCH, codes::OUT_OF_RANGE, codes::WRONG_RANK, codes::WRONG_RESULT];
-        let at = d.primary.span;
-        let own = |frame: &Frame<'a>| frame.unsound && frame.def.is_some_and(|def| def.body.span.covers(at));
-        of_sizes.contains(&d.code) && self.frames.last().is_some_and(own)
+    /// Whether an assertion of a body around does not hold: that has been reported, and the rest relies on it.
+    fn guarded(&self) -> bool {
+        self.frames.iter().any(|frame| frame.unsound)
     }
 
     /// Reports and poisons.

@@ -71,7 +71,7 @@ pub(super) struct Frame<'a> {
     pub(super) axis_args: HashMap<String, (AxisSet, Span)>,
     /// Step names of the unnamed layers of the body.
     pub(super) steps: Rc<HashMap<Span, String>>,
-    /// Whether an assertion of this body does not hold: what it guards is not reported beside it.
+    /// Whether an assertion of this body does not hold: it is the only report of the call, which has no value.
     pub(super) unsound: bool,
     /// The layers that this body has applied, by path: where each was made.
     pub(super) applied: HashMap<String, Span>,
