@@ -58,8 +58,17 @@ impl<'a> Elab<'a> {
         Tensor { node: handle.val(value.node).unary(&STOP_GRADIENT).value, ..value }
     }
 
-    /// At the end of a phase: what its `freeze` lines name must be there, and needs no optimize line.
+    /// At the end of a phase: what its `freeze` lines name must be there, and needs no optimize line; something must be left.
     pub(super) fn end_phase(&mut self, lines: &mut Lines<'a>) {
+        let mut parameters = self.states.iter().filter(|s| s.role == StateRole::Parameter).peekable();
+        let still = parameters.peek().is_some() && parameters.all(|s| self.frozen_at(&s.path).is_some());
+        if still
+            && lines.optimized.is_empty()
+            && !self.has_errors()
+            && let Some(first) = self.frozen.first()
+        {
+            self.nothing_free(first.selector.span, "this leaves no parameter to optimise");
+        }
         for selection in std::mem::take(&mut self.frozen) {
             let Selection { selector, .. } = selection;
             let states = self.states.iter().map(|state| &state.path);
@@ -71,6 +80,15 @@ impl<'a> Elab<'a> {
             let still = parameters.filter(|(_, s)| selection.takes(&s.path));
             lines.covered.extend(still.map(|(number, _)| number as u32));
         }
+    }
+
+    /// Reports a line for which `freeze` lines leave no parameter.
+    pub(super) fn nothing_free(&mut self, at: Span, headline: &str) {
+        let mut d = Diagnostic::error(codes::EMPTY_SELECTION, at, headline);
+        for selection in self.frozen.iter().filter(|selection| selection.selector.span != at) {
+            d = d.origin(Role::Previous, selection.selector.span, "this is frozen");
+        }
+        self.report(d.note("an optimize line takes what is neither frozen nor in an earlier line").help("freeze less"));
     }
 
     /// Leaves out what is frozen: `rest` does not mean it, and a line that names it is at odds with the other.

@@ -36,7 +36,11 @@ impl<'a> Elab<'a> {
                 }
             }
             let found = !taken.is_empty();
-            for number in self.without_frozen(selector, rest, taken) {
+            let free = self.without_frozen(selector, rest, taken);
+            if rest && found && free.is_empty() {
+                self.nothing_free(selector.span, "this selects no parameter");
+            }
+            for number in free {
                 if !out.iter().any(|(n, _)| *n == number) {
                     out.push((number, selector.span));
                 }
