@@ -28,6 +28,9 @@ impl<'a> Elab<'a> {
         let (set, over_at) = call.over.clone().unwrap_or((AxisSet::Last, call.span));
         let first = tensors[0].clone();
         let Some(axis) = self.resolve_one(&first.axes, &set, over_at) else { return Value::Invalid };
+        if call.over.is_none() && first.rank() == 1 && first.axes[0].size.as_constant().is_none() {
+            return self.rows_joined(&first, at);
+        }
         let mut axes = first.axes.clone();
         for t in &tensors[1..] {
             let fits = t.rank() == first.rank()
@@ -57,6 +60,18 @@ impl<'a> Elab<'a> {
         let vals: Vec<_> = tensors.iter().map(|t| handle.val(t.node).cast(dtype)).collect();
         let node = handle.add(&CONCAT, Attrs::Axis(axis), &vals).value;
         Value::Tensor(Tensor { node, dtype, axes, scalar: false, ..first })
+    }
+
+    /// Values of one number a row have no last axis to lie side by side along; rows below rows are seldom meant.
+    fn rows_joined(&mut self, first: &Tensor, at: Span) -> Value<'a> {
+        let axis = first.axes[0].name.as_ref().map_or("last", |name| &name.text);
+        let d =
+            Diagnostic::error(codes::MISSING_ARGUMENT, at, "`concat` of values with one number a row must say `over`")
+                .label(format!("the first is {}", first.show()));
+        self.fail(
+            d.help("to put them side by side, give each a last axis: `a[.., new]`")
+                .help(format!("to put rows below rows, write `over = {axis}`")),
+        )
     }
 
     /// `split(x, n)`: n equal parts of the last axis, or of `over`.
