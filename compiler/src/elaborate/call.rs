@@ -127,7 +127,12 @@ impl<'a> Elab<'a> {
 
     fn apply_plain(&mut self, def: &'a Def, given: Vec<Given<'a>>, call: Span) -> Value<'a> {
         let Some(inputs) = self.bind_args(&callee_of(def), &def.inputs, given, call) else { return Value::Invalid };
-        let path = self.frame().path.clone();
+        let path = if super::figures::has_state(def) {
+            let Some(path) = self.states_of_metric(def, call) else { return Value::Invalid };
+            path
+        } else {
+            self.frame().path.clone()
+        };
         self.instantiate(def, &[], inputs, call, path, |_| {})
     }
 

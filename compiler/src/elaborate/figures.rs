@@ -3,13 +3,15 @@
 use super::items::Item;
 use super::train::{Lines, Loss};
 use super::value::{Tensor, Value};
+use super::walk::Seen;
 use super::{Elab, Mode};
 use crate::ir::types::DType;
 use crate::program::{Figure, Gather};
-use nnc_grammar::ast::{Block, DefKind, Expr, ExprKind, Name, StmtKind, TypeExpr, TypeKind};
+use nnc_grammar::ast::{Def, DefKind, Expr, ExprKind, Name, StmtKind, TypeExpr, TypeKind};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
-use nnc_grammar::span::Span;
+use nnc_grammar::span::{SourceId, Span};
+use std::collections::HashSet;
 
 impl<'a> Elab<'a> {
     /// `loss = e`, `loss name = e`
@@ -88,10 +90,20 @@ impl<'a> Elab<'a> {
             self.report(d.help("name it: `metric NAME = …`"));
             return;
         }
-        let stateful = def.is_some_and(|d| d.kind == DefKind::Metric && has_state(&d.body));
+        let stateful = self.gathers(value);
+        if stateful && let Some((batch, at)) = self.beside_gathered(value) {
+            lines.failed.push(text);
+            let headline = format!("`{batch}` is of a batch, beside a figure of the whole pass");
+            let d = Diagnostic::error(codes::WRONG_KIND, at, headline);
+            self.report(
+                d.note("a metric with state has its value at the end of the pass, when no batch is there")
+                    .help("make two metrics of it, or one with states for both"),
+            );
+            return;
+        }
         if stateful && self.mode == Mode::Train {
             super::walk::walk(value, &mut |seen| {
-                if let super::walk::Seen::Expr(Expr { kind: ExprKind::Name(n), .. }) = seen {
+                if let Seen::Expr(Expr { kind: ExprKind::Name(n), .. }) = seen {
                     self.local(n);
                 }
             });
@@ -100,7 +112,9 @@ impl<'a> Elab<'a> {
         let path = std::mem::replace(&mut self.frame().path, format!("metric.{text}"));
         // Figures are sums over many rows: they are taken in double precision.
         let float = std::mem::replace(&mut self.float, DType::F64);
+        let outer = std::mem::replace(&mut self.gathered, stateful.then_some(0));
         let result = self.expr(value);
+        self.gathered = outer;
         self.float = float;
         self.frame().path = path;
         let t = match result {
@@ -134,6 +148,58 @@ impl<'a> Elab<'a> {
             in_training: !stateful,
             span: value.span,
         });
+    }
+
+    /// Whether an expression of the main file applies a metric with state, itself or through what it calls.
+    fn gathers(&self, e: &'a Expr) -> bool {
+        let mut names = vec![];
+        super::walk::walk(e, &mut |seen| names.extend(called(&seen)));
+        names.into_iter().any(|name| self.is_gathering(self.items.main, name, &mut HashSet::new()))
+    }
+
+    fn is_gathering(&self, source: SourceId, name: &str, seen: &mut HashSet<Span>) -> bool {
+        let Some(Item::Def(def)) = self.items.lookup(source, name) else { return false };
+        if !matches!(def.kind, DefKind::Fn | DefKind::Metric) || !seen.insert(def.name.span) {
+            return false;
+        }
+        let mut names = vec![];
+        super::walk::walk_block(&def.body, &mut |seen| names.extend(called(&seen)));
+        has_state(def) || names.into_iter().any(|name| self.is_gathering(def.name.span.source, name, seen))
+    }
+
+    /// A value of the batch that stands beside, not in, the metrics with state that an expression applies.
+    fn beside_gathered(&self, e: &'a Expr) -> Option<(&'a str, Span)> {
+        let (mut inside, mut beside): (Vec<Span>, _) = (vec![], None);
+        super::walk::walk(e, &mut |seen| {
+            let Seen::Expr(e) = seen else { return };
+            if called(&seen).is_some_and(|name| self.is_gathering(self.items.main, name, &mut HashSet::new())) {
+                inside.push(e.span);
+            }
+            if let ExprKind::Name(name) = &e.kind
+                && !inside.iter().any(|span| span.covers(e.span))
+                && let Some(local) = self.frames.last().and_then(|frame| frame.locals.get(name))
+                && matches!(local.value, Value::Tensor(_))
+            {
+                beside.get_or_insert((name.as_str(), e.span));
+            }
+        });
+        beside
+    }
+
+    /// Where the states of a metric lie: each application has its own. In a train block only `metric` lines are for a whole pass; a
+    /// predict block is a pass of its own.
+    pub(super) fn states_of_metric(&mut self, def: &'a Def, call: Span) -> Option<String> {
+        let path = self.frame().path.clone();
+        let name = &def.name.text;
+        let Some(n) = &mut self.gathered else {
+            let d = Diagnostic::error(codes::MISPLACED, call, format!("`{name}` gathers over a whole pass"))
+                .label("in a `train` block only a `metric` line has its value")
+                .help(format!("write `metric {name}(…)`"));
+            self.report(d);
+            return None;
+        };
+        *n += 1;
+        Some(if *n == 1 { path } else { format!("{path}[{n}]") })
     }
 
     /// Reports a metric that has no name and calls no definition. A line that watches the figure probably meant says no more.
@@ -188,6 +254,25 @@ fn axis_names(ty: &TypeExpr) -> Vec<String> {
     if own { names } else { vec![] }
 }
 
-fn has_state(body: &Block) -> bool {
-    body.stmts.iter().any(|s| matches!(s.kind, StmtKind::State { .. }))
+/// Whether a definition is a metric that gathers over a pass.
+pub(super) fn has_state(def: &Def) -> bool {
+    def.kind == DefKind::Metric && def.body.stmts.iter().any(|s| matches!(s.kind, StmtKind::State { .. }))
+}
+
+/// The name that an expression calls, directly or as the stage of a pipe.
+fn called<'s>(seen: &Seen<'s>) -> Option<&'s str> {
+    let Seen::Expr(e) = seen else { return None };
+    let stage = match &e.kind {
+        ExprKind::Pipe { stage, .. } => stage,
+        ExprKind::Call { .. } => *e,
+        _ => return None,
+    };
+    let head = match &stage.kind {
+        ExprKind::Call { callee, .. } => callee,
+        _ => stage,
+    };
+    match &head.kind {
+        ExprKind::Name(name) => Some(name),
+        _ => None,
+    }
 }

@@ -168,6 +168,8 @@ struct Elab<'a> {
     models: HashMap<Span, Vec<value::Bound<'a>>>,
     /// What the phase being elaborated freezes.
     frozen: Vec<selection::Selection<'a>>,
+    /// How many metrics with state the `metric` line or `predict` block being elaborated has applied; none elsewhere.
+    gathered: Option<usize>,
     inputs: Vec<Input>,
     /// The padded axes of the fields elaborated so far.
     padded: Vec<padding::Padded>,
@@ -223,6 +225,7 @@ impl<'a> Elab<'a> {
             made: HashMap::new(),
             models: HashMap::new(),
             frozen: vec![],
+            gathered: None,
             inputs: vec![],
             padded: vec![],
             sites: vec![],
@@ -279,6 +282,7 @@ impl<'a> Elab<'a> {
         self.graphs += 1;
         self.graph_number = self.graphs;
         self.mode = mode;
+        self.gathered = (mode == Mode::Predict).then_some(0);
         self.float = self.precision;
         self.b = Rc::new(Builder::new());
         self.current.clear();
