@@ -99,6 +99,30 @@ fn close(a: f64, b: f64, tolerance: f64, scale: f64) -> bool {
     (a - b).abs() <= tolerance * a.abs().max(b.abs()).max(scale)
 }
 
+/// Compares the two slopes at a point, and them with the differences there.
+///
+/// # Errors
+/// When no step has the difference of the slope.
+fn differences(both: &Both, point: &[Array], n: usize, work: usize, what: &str) -> Result<(), String> {
+    let slopes = at(&both.slopes, point);
+    // What the sums may lose: they have this many terms, of size 1.
+    let scale = (work as f64).sqrt().max(1.0);
+    let [reverse, forward] = slopes[..] else { panic!("two slopes") };
+    assert!(close(reverse, forward, TOLERANCES[1], scale), "{what}: {reverse} by reverse, {forward}");
+    let change = |step: f64| {
+        let [ahead, behind] = [step, -step].map(|t| at(&both.value, &moved(both, point, n, t))[0]);
+        (ahead - behind) / (2.0 * step)
+    };
+    let same = |step: &f64| close(reverse, change(*step), TOLERANCES[0], scale);
+    if STEPS.iter().any(same) {
+        return Ok(());
+    }
+    Err(format!(
+        "{what}: {reverse} by the gradient, {} by differences",
+        STEPS.map(change).map(|x| x.to_string()).join(", ")
+    ))
+}
+
 #[test]
 fn gradients_and_changes_are_adjoint_on_all_kinds_of_shapes() {
     let [most, in_all] = if std::env::var("NNC_SHAPES").is_ok_and(|all| all == "all") { MANY } else { FEW };
@@ -114,26 +138,15 @@ fn gradients_and_changes_are_adjoint_on_all_kinds_of_shapes() {
             let Some(both) = both(op, &case) else { continue };
             (n_shapes, all) = (n_shapes + 1, all + work);
             let n = case.operands.len();
+            let what = format!("`{}` {case:?}", op.name);
             for _ in 0..DIRECTIONS {
                 let unit = nnc_compiler::ir::op::Domain::Float(-1.0, 1.0);
                 let range = |i: usize| if i < n { domain(op, i) } else { unit };
-                let point: Vec<Array> = (0..).zip(&both.reads).map(|(i, t)| draw(&mut rng, t, range(i))).collect();
-                let slopes = at(&both.slopes, &point);
-                // What the sums may lose: they have this many terms, of size 1.
-                let scale = (work as f64).sqrt().max(1.0);
-                let what = format!("`{}` {case:?}", op.name);
-                assert!(
-                    close(slopes[0], slopes[1], TOLERANCES[1], scale),
-                    "{what}: {} by reverse, {}",
-                    slopes[0],
-                    slopes[1]
-                );
-                let change = |step: f64| {
-                    let [ahead, behind] = [step, -step].map(|t| at(&both.value, &moved(&both, &point, n, t))[0]);
-                    (ahead - behind) / (2.0 * step)
-                };
-                let same = |step: &f64| close(slopes[0], change(*step), TOLERANCES[0], scale);
-                assert!(STEPS.iter().any(same), "{what}: {} by the gradient, {}", slopes[0], change(STEPS[0]));
+                let mut point =
+                    || -> Vec<Array> { (0..).zip(&both.reads).map(|(i, t)| draw(&mut rng, t, range(i))).collect() };
+                let found = differences(&both, &point(), n, work, &what);
+                // Among thousands of maxima two may be so near that no step is short enough, which chance does not repeat.
+                found.or_else(|_| differences(&both, &point(), n, work, &what)).unwrap_or_else(|e| panic!("{e}"));
             }
         }
         if n_shapes > 0 {
