@@ -86,7 +86,8 @@ pub static EXPM1: OpDef = unary(
     "e to the power x, minus 1, exact for small x",
     |s| math::expm1(s.args[0]),
     Reference::Function { value: |x| expm1(x[0]), slope: |x, _| exp(x[0]) },
-    Vjp::Rule(|n| vec![Some(n.ct() * (n.out() + 1.0))]),
+    // Not the result + 1, which has lost the digits of eˣ where that is small.
+    Vjp::Rule(|n| vec![Some(n.ct() * n.args[0].unary(&EXP))]),
     REAL,
 );
 
