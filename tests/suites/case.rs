@@ -2,16 +2,15 @@
 
 use super::call::Reason;
 use super::execute::{Machine, Named, Pools, check};
-use super::measure::{Tally, distance};
+use super::measure::{SINGLE, Tally, distance};
 use super::tensors::Tensor;
 use super::text::{Nn, T};
 use nnc_runtime::dtype::DType;
 use std::collections::BTreeMap;
 use std::fmt::Write as _;
 
-/// Bounds of a tensor's distance: in double precision, and the two in single precision.
+/// Bounds of a tensor's distance: in double precision, and the farther one in single precision.
 const DOUBLE: f64 = 1e-12;
-const SINGLE: f64 = 1e-6;
 const SINGLE_AT_MOST: f64 = 1e-5;
 
 /// How a program is run.

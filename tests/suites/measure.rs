@@ -67,6 +67,8 @@ impl Tally {
     }
 }
 
+/// The bound of single precision.
+pub(crate) const SINGLE: f64 = 1e-6;
 /// How many times farther than the rounding of the inputs alone puts it a single-precision result may be.
 const MAGNIFIED: f64 = 8.0;
 
@@ -74,6 +76,13 @@ impl Tally {
     /// Rough tensors that the rounding of the inputs does not explain.
     pub(crate) fn unexplained(&self) -> impl Iterator<Item = &(String, f64, f64)> {
         self.rough.iter().filter(|(_, r, least)| r.is_nan() || *r > MAGNIFIED * least)
+    }
+
+    /// How many tensors are rough of those that can be had within the bound, and how many these are. Where rounding the inputs alone
+    /// goes beyond it, no arithmetic in single precision helps.
+    pub(crate) fn rough_of(&self) -> (usize, usize) {
+        let lost = self.rough.iter().filter(|(_, _, least)| *least > SINGLE).count();
+        (self.rough.len() - lost, self.singles - lost)
     }
 }
 

@@ -2,7 +2,7 @@
 
 use super::execute::{Machine, Named, Pools, check};
 use super::literal::{Arg, parse};
-use super::measure::{Tally, distance};
+use super::measure::{SINGLE, Tally, distance};
 use super::tensors::{Golden, Tensor, files};
 use super::text::number;
 use nnc_runtime::dtype::DType;
@@ -11,7 +11,6 @@ use std::path::{Path, PathBuf};
 
 /// Distances of parameters and losses after so many steps, in double and in single precision.
 const DOUBLE: f64 = 1e-10;
-const SINGLE: f64 = 1e-6;
 
 /// Settings that choose an implementation, not a result.
 const MACHINERY: [&str; 4] = ["foreach", "fused", "capturable", "differentiable"];
