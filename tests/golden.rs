@@ -38,8 +38,8 @@ fn judge_singles(tally: &Tally) {
 
 #[test]
 fn the_databases_of_pytorch() {
-    let suites: [(&str, fn(&Path) -> Tally); 3] =
-        [("opinfo", opinfo::run), ("module", modules::run), ("optim", optim::run)];
+    type Run = fn(&Path) -> Tally;
+    let suites: [(&str, Run); 3] = [("opinfo", opinfo::run), ("module", modules::run), ("optim", optim::run)];
     let mut all = Tally::default();
     for (name, run) in suites {
         match tensors::folder(name) {
