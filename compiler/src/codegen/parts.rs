@@ -18,14 +18,15 @@ impl Lowering<'_> {
         if !self.fusion.join {
             return;
         }
+        let guarded = schedule.guard.is_some();
         let groups = || schedule.order.iter().map(|&g| &self.fusion.groups[g]);
         let mut parts: HashMap<NodeId, Vec<Place>> = HashMap::new();
         // Concatenations all of whose parts are placed, and copies.
         let mut whole: HashSet<NodeId> = HashSet::new();
         for &id in groups().flat_map(|g| &g.nodes) {
             let node = self.graph.node(id);
-            // What is written early must not be read as it was before.
-            let old = |s: &u32| self.graph.slots().any(|(_, slot)| slot == Slot::State(*s));
+            // A state that is written early must not be read as it was before, nor stay as it was by a guard.
+            let old = |s: &u32| guarded || self.graph.slots().any(|(_, slot)| slot == Slot::State(*s));
             let Some(&buffer) = self.storage.get(&id).and_then(|s| s.first()) else { continue };
             if schedule.in_place.get(&id).is_some_and(|states| states.iter().any(old)) {
                 continue;

@@ -10,7 +10,7 @@ use crate::ir::op::Domain;
 use crate::ir::types::{DType, TensorType};
 use crate::ops::movement::CONCAT;
 use crate::ops::scan::{Given, Open, close};
-use crate::ops::unary::TANH;
+use crate::ops::unary::{LOG, TANH};
 
 fn stages(graph: &Graph) -> Vec<Stage> {
     planned(graph, 0, 2, &Options::default()).expect("a plan").lowered.stages
@@ -61,6 +61,20 @@ fn a_state_is_not_overwritten_before_it_is_read() {
     let (a, b) = (tail * tail + 1.0, head * head.unary(&TANH));
     case.b.update(0, joined(0, &[a, b]));
     case.b.output("sum", (s * s).sum(&[0]));
+    case.check();
+}
+
+#[test]
+fn a_fault_keeps_back_parts_of_states() {
+    let mut rng = Rng(66);
+    let mut case = Case::new();
+    case.states.push(fill(&mut rng, DType::F32, 40, Domain::Float(-2.0, 2.0), false));
+    let x = case.floats(&mut rng, &[20]);
+    let x = case.read(x);
+    case.b.update(0, joined(0, &[x.unary(&TANH) * x, x * x + 1.0]));
+    let loss = x.unary(&LOG).sum(&[0]);
+    case.b.output("loss", loss);
+    case.b.guard(loss);
     case.check();
 }
 

@@ -205,7 +205,7 @@ impl Blocking {
         let longest = desc.k.min(desc.split.block).max(1);
         let k_unit = unit(&desc.a_ks, K_BLOCK);
         let k_most = K_BLOCK - K_BLOCK % k_unit;
-        let k = longest.div_ceil(longest.div_ceil(k_most)).next_multiple_of(k_unit).min(longest.max(k_unit));
+        let k = longest.div_ceil(longest.div_ceil(k_most)).next_multiple_of(k_unit);
         let columns = if split { PARTIAL_BYTES } else { GROUP_BYTES } / size;
         let units = desc.n.div_ceil(COLUMN_UNIT).div_ceil(Grid::of(desc).columns);
         let width = columns.min(units * COLUMN_UNIT);
