@@ -13,8 +13,7 @@ needs torch, numpy and safetensors, and writes beside itself the data of the net
         RULE/loss32        smooth: all losses in f32; relu: those of the first 20 steps
         RULE/last32/PATH   what these leave
         RULE/spread32      normed, in the place of the two: how far PyTorch in f32 goes from f64, the farthest of its ways to
-                           compute the same (orders of rows, another layout of images), in losses and in the rest;
-                           absent for the rows of TURNED
+                           compute the same (orders of rows, another layout of images), in losses and in the rest
     metadata: `kind`, and RULE = the optimizer as nnc writes it
 
 Rows are in file order, batches of 16, the last of a pass smaller. A distance is the largest difference of a list or tensor over
@@ -64,11 +63,6 @@ ROWS = {
     "gan": ["sgd", "adam", "rmsprop", "adagrad"],
     "ctc": ["momentum", "amsgrad", "adamw", "adagrad"],
 }
-
-# Rows without `spread32`: in single precision nnc's maxima or ReLUs turn once, at step 232, and none of twenty of PyTorch's ways do,
-# though all are 2e-7 from f64 until then. Which side of a kink a rounding falls on is chance, so these are judged in f64 only.
-TURNED = {("cnn", "adam")}
-
 
 def run(net, rule, dtype, steps, order=None):
     """The losses of so many steps, and what they leave: parameters and statistics. `order` is a seed of orders within batches."""
@@ -134,10 +128,10 @@ def main(names):
             spread = max(distance(run(net, rule, torch.float64, STEPS, order), exact).max() for order in range(2))
             out |= {f"{rule}/loss": exact[0], f"{rule}/spread": np.array([spread])}
             out |= {f"{rule}/last/{path}": x for path, x in exact[1].items()}
-            if net.kind == "normed" and (name, rule) not in TURNED:
+            if net.kind == "normed":
                 single = np.max([distance(other, exact) for other in variants(net, rule, STEPS)], axis=0)
                 out[f"{rule}/spread32"] = single
-            elif net.kind != "normed":
+            else:
                 loss, last = run(net, rule, torch.float32, STEPS if net.kind == "smooth" else RELU_STEPS)
                 single = [apart(loss, exact[0][:len(loss)])]
                 out |= {f"{rule}/loss32": loss.astype(np.float32)}
