@@ -136,8 +136,6 @@ def main(names):
                 single = [apart(loss, exact[0][:len(loss)])]
                 out |= {f"{rule}/loss32": loss.astype(np.float32)}
                 out |= {f"{rule}/last32/{path}": x.astype(np.float32) for path, x in last.items()}
-            else:
-                single = [np.nan]
             print(f"{name:12} {rule:9} {exact[0][0]:.4f} {exact[0][-1]:.4f}  f64 {spread:.1e}  f32 {single[0]:.1e}", flush=True)
         texts = {rule: RULES[rule][0] for rule in ROWS[name]}
         out = {key: np.ascontiguousarray(x) for key, x in sorted(out.items())}
