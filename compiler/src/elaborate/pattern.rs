@@ -94,6 +94,8 @@ impl<'a> Elab<'a> {
         );
         let d = if axes.len() > 2 && (open, known) == (0, 2) {
             d.help("`flatten` makes one axis of all after the first")
+        } else if axes.len() > 1 && axes.len() + 1 == known {
+            d.help("`[.., new]` behind a value gives it a last axis of size 1, `images[.., new]`")
         } else {
             d
         };
