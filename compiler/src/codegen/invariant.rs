@@ -4,16 +4,14 @@
 use super::kernels::{Home, Kernel, Product, ProductShape, Stage};
 use super::loops::{BufferId, Place};
 use super::lower::Lowering;
+use super::product;
 use crate::ir::graph::NodeId;
 use crate::ops::movement::row_major;
 use crate::passes::fuse::access::Access;
-use crate::prog::Ty;
-use nnc_runtime::kernels::product::{Walk, scratch_bytes};
+use nnc_runtime::kernels::product::{COLUMN_UNIT, FAR_ROWS, Walk};
 
-/// Columns of a panel: two vectors of the widest tile kernels.
-const PANEL: usize = 32;
-/// Elements between rows that lie well enough as they are.
-const NEAR: isize = 256;
+/// Columns of a panel: as many as no product divides among its parts.
+const PANEL: usize = COLUMN_UNIT;
 
 impl Lowering<'_> {
     /// Adds the copies that go before a loop with these stages, and makes the products read them; gives the copies. `given` are
@@ -33,9 +31,7 @@ impl Lowering<'_> {
                 buffer
             });
             read_panels(product, buffer);
-            let desc = product.shape.desc();
-            let bytes = if product.ty == Ty::F64 { scratch_bytes::<f64>(&desc) } else { scratch_bytes::<f32>(&desc) };
-            product.scratch = (bytes > 0).then(|| self.buffer(Home::Arena, bytes, "scratch of a product".into()));
+            product.scratch = product::scratch(self, product.ty, &product.shape);
         }
         packed.into_iter().map(|(_, buffer)| buffer).collect()
     }
@@ -57,7 +53,7 @@ impl Lowering<'_> {
 fn gains(shape: &ProductShape) -> bool {
     let [_, (down, downs), (across, acrosses)] = shape.b;
     let even = downs.is_even() && acrosses.is_even();
-    even && shape.batch == 1 && shape.n.is_multiple_of(PANEL) && (across != 1 || down.abs() >= NEAR)
+    even && shape.batch == 1 && shape.n.is_multiple_of(PANEL) && (across != 1 || down.unsigned_abs() >= FAR_ROWS)
 }
 
 /// Makes a product a batch of products, one a panel. Each result stays the chain that it was.

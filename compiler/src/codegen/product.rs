@@ -50,10 +50,15 @@ pub(super) fn push(
     c: BufferId,
     shape: ProductShape,
 ) {
+    let scratch = scratch(lowering, ty, &shape);
+    lowering.push(Kernel::Product(Product { ty, a, b, c, scratch, shape: Box::new(shape) }));
+}
+
+/// The working memory of a product, if it needs any.
+pub(super) fn scratch(lowering: &mut Lowering<'_>, ty: Ty, shape: &ProductShape) -> Option<BufferId> {
     let desc = shape.desc();
     let bytes = if ty == Ty::F64 { scratch_bytes::<f64>(&desc) } else { scratch_bytes::<f32>(&desc) };
-    let scratch = (bytes > 0).then(|| lowering.buffer(Home::Arena, bytes, "scratch of a product".into()));
-    lowering.push(Kernel::Product(Product { ty, a, b, c, scratch, shape: Box::new(shape) }));
+    (bytes > 0).then(|| lowering.buffer(Home::Arena, bytes, "scratch of a product".into()))
 }
 
 /// The operand with its axes in three groups.

@@ -33,7 +33,7 @@ mod walk;
 
 use std::ffi::c_void;
 
-pub use plan::{parts, scratch_bytes};
+pub use plan::{COLUMN_UNIT, FAR_ROWS, parts, scratch_bytes};
 pub use split::{KSplit, LONGEST_CHAIN, k_split};
 pub use walk::{LEVELS, Level, Walk};
 

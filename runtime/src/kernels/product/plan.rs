@@ -15,7 +15,7 @@ const GROUP_BYTES: usize = 1024;
 /// Bytes of A that are worked on together: a quarter of a 512 KiB second-level cache.
 const A_BLOCK_BYTES: usize = 128 << 10;
 /// Columns of B that are never divided among parts.
-pub(super) const COLUMN_UNIT: usize = 32;
+pub const COLUMN_UNIT: usize = 32;
 /// Rows of a tile of partial sums, a whole number of tiles of 6, 12 and 14 rows.
 const PARTIAL_ROWS: usize = 84;
 /// Bytes of a row of a tile of partial sums.
@@ -28,7 +28,7 @@ const MOST_PARTS: usize = 16;
 const LEAST_ROWS: usize = 4;
 /// Elements between rows of B from which on their cache lines evict one another, so that a copy is
 /// worth its while.
-const FAR_ROWS: usize = 256;
+pub const FAR_ROWS: usize = 256;
 /// The same between columns of A, in bytes.
 const FAR_COLUMNS: usize = 1024;
 /// Rows of A that pay for a copy of B.
