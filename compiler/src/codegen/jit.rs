@@ -3,12 +3,12 @@
 use super::emit::{self, Env, WideRows};
 use super::kernels::{Kernel, ProductShape, leaves};
 use super::lower::Lowered;
-use super::plan::Plan;
+use super::plan::{self, Plan};
 use super::wide::{self, Wide};
 use super::{CodegenError, Options};
 use crate::prog::Ty;
 use cranelift_codegen::Context;
-use cranelift_codegen::ir::UserFuncName;
+use cranelift_codegen::ir::{GlobalValue, UserFuncName};
 use cranelift_codegen::isa::OwnedTargetIsa;
 use cranelift_codegen::settings::{self, Configurable};
 use cranelift_frontend::{FunctionBuilder, FunctionBuilderContext};
@@ -141,7 +141,11 @@ fn define(
 ) -> Result<FuncId, CodegenError> {
     let config = module.target_config();
     let convention = config.default_call_conv;
-    let env = Env { buffers: &lowered.buffers, plan };
+    let tables = lowered.tables.iter().map(|table| constant_data(module, &table.bytes));
+    let tables = tables.collect::<Result<Vec<DataId>, _>>()?;
+    let known = |module: &mut JITModule, context: &mut Context| -> Vec<GlobalValue> {
+        tables.iter().map(|id| module.declare_data_in_func(*id, &mut context.func)).collect()
+    };
     let imported = |module: &mut JITModule, name: &str| {
         module.declare_function(name, Linkage::Import, &emit::kernel_signature(convention)).map_err(CodegenError::from)
     };
@@ -183,6 +187,8 @@ fn define(
             }
             None => None,
         };
+        let tables = known(module, &mut context);
+        let env = Env { buffers: &lowered.buffers, plan, tables: &tables };
         let builder = FunctionBuilder::new(&mut context.func, &mut builders);
         emit::region(builder, env, stage, (callee, rows.as_ref()), config);
         finish(module, id, &mut context, texts.as_deref_mut(), &format!("stage {i}"))?;
@@ -194,6 +200,8 @@ fn define(
     context.func.name = UserFuncName::user(0, entry.as_u32());
     let calls: Vec<_> =
         regions.iter().map(|id| id.map(|id| module.declare_func_in_func(id, &mut context.func))).collect();
+    let tables = known(module, &mut context);
+    let env = Env { buffers: &lowered.buffers, plan, tables: &tables };
     let builder = FunctionBuilder::new(&mut context.func, &mut builders);
     emit::step_function(builder, env, &lowered.stages, &calls, convention, config);
     finish(module, entry, &mut context, texts, "step")?;
@@ -252,10 +260,11 @@ fn routine_descriptor(module: &mut JITModule, desc: &RoutineDesc) -> Result<Data
     constant_data(module, bytes)
 }
 
-fn constant_data(module: &mut JITModule, words: &[u8]) -> Result<DataId, CodegenError> {
+/// Read-only data beside the code.
+fn constant_data(module: &mut JITModule, bytes: &[u8]) -> Result<DataId, CodegenError> {
     let mut data = DataDescription::new();
-    data.define(words.into());
-    data.set_align(align_of::<u64>() as u64);
+    data.define(bytes.into());
+    data.set_align(plan::ALIGN as u64);
     let id = module.declare_anonymous_data(false, false)?;
     module.define_data(id, &data)?;
     Ok(id)

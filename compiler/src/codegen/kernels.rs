@@ -20,6 +20,8 @@ pub enum Home {
     Seed,
     /// The steps taken.
     Step,
+    /// Beside the code, by the number of the constant.
+    Table(usize),
     /// The part of a stack that belongs to the position of a loop.
     Element {
         /// The stack.

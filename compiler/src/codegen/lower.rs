@@ -8,7 +8,7 @@ use super::loops::{BufferId, Place, RawLoop, Reduction, Tree};
 use super::product;
 use super::routine;
 use super::schedule::Schedule;
-use crate::ir::attrs::{Attrs, Slot, Window};
+use crate::ir::attrs::{Attrs, Slot, Table, Window};
 use crate::ir::graph::{Graph, NodeId};
 use crate::ir::op::{Lower, Reducer};
 use crate::ops::logic::scalar_type;
@@ -17,6 +17,7 @@ use crate::passes::fuse::access::Access;
 use crate::passes::fuse::{Class, Fusion};
 use crate::prog::{Builder, E, Id, Lane, Prog, Ty};
 use std::collections::{HashMap, HashSet};
+use std::sync::Arc;
 
 /// The stages of a step and the buffers they work on.
 #[derive(Debug, Clone)]
@@ -25,6 +26,8 @@ pub struct Lowered {
     pub stages: Vec<Stage>,
     /// By [`BufferId`].
     pub buffers: Vec<Buffer>,
+    /// The constants that lie beside the code, by the number of their home.
+    pub tables: Vec<Arc<Table>>,
     /// Where each reported value lies.
     pub outputs: Vec<BufferId>,
 }
@@ -37,7 +40,7 @@ pub fn lower(graph: &Graph, fusion: &Fusion, schedule: &Schedule) -> Result<Lowe
     let mut lowering = Lowering::new(graph, fusion);
     lowering.run(schedule)?;
     let outputs = schedule.outputs.iter().map(|&n| lowering.written(n)).collect::<Result<_, _>>()?;
-    Ok(Lowered { stages: lowering.stages, buffers: lowering.buffers, outputs })
+    Ok(Lowered { stages: lowering.stages, buffers: lowering.buffers, tables: lowering.tables, outputs })
 }
 
 pub(super) struct Lowering<'g> {
@@ -45,6 +48,7 @@ pub(super) struct Lowering<'g> {
     pub(super) fusion: &'g Fusion,
     pub(super) stages: Vec<Stage>,
     pub(super) buffers: Vec<Buffer>,
+    pub(super) tables: Vec<Arc<Table>>,
     /// Where each stored value is written, all copies; the first is what others read.
     pub(super) storage: HashMap<NodeId, Vec<BufferId>>,
     pub(super) slots: HashMap<Home, BufferId>,
@@ -64,6 +68,7 @@ impl<'g> Lowering<'g> {
             fusion,
             stages: vec![],
             buffers: vec![],
+            tables: vec![],
             storage: HashMap::new(),
             slots: HashMap::new(),
             padded: vec![],
@@ -130,6 +135,7 @@ impl<'g> Lowering<'g> {
             Home::Input(i) => format!("input {i}"),
             Home::Seed => "seed".into(),
             Home::Step => "step".into(),
+            Home::Table(i) => format!("table {i}"),
             Home::Arena | Home::Element { .. } => "arena".into(),
         };
         let buffer = self.buffer(home, bytes, name);
@@ -163,10 +169,10 @@ impl<'g> Lowering<'g> {
 
     /// The buffer that holds a root of an access.
     pub(super) fn held(&mut self, root: NodeId) -> Result<BufferId, String> {
-        match self.graph.node(root).attrs {
+        match &self.graph.node(root).attrs {
             Attrs::Slot(slot, _) => Ok(self.slot(
                 root,
-                match slot {
+                match *slot {
                     Slot::Input(i) => Home::Input(i),
                     Slot::State(i) => Home::State(i),
                     Slot::Seed => Home::Seed,
@@ -174,6 +180,14 @@ impl<'g> Lowering<'g> {
                     Slot::Local(_) => return Err("a value of a loop's body is read outside".into()),
                 },
             )),
+            Attrs::Table(table) => {
+                let known = self.tables.iter().position(|t| t == table);
+                let number = known.unwrap_or_else(|| {
+                    self.tables.push(table.clone());
+                    self.tables.len() - 1
+                });
+                Ok(self.slot(root, Home::Table(number)))
+            }
             _ => self.written(root),
         }
     }

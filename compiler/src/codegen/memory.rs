@@ -29,7 +29,7 @@ impl Memory {
             let size = match buffer.home {
                 Home::State(i) => memory.states.get_mut(i as usize)?,
                 Home::Input(i) => memory.inputs.get_mut(i as usize)?,
-                Home::Arena | Home::Seed | Home::Step | Home::Element { .. } => continue,
+                Home::Arena | Home::Seed | Home::Step | Home::Table(_) | Home::Element { .. } => continue,
             };
             *size = buffer.bytes;
         }

@@ -50,6 +50,7 @@ impl Lowering<'_> {
         let order = schedule(body, &mut fusion)?;
         let mut inner = Lowering::new(body, &fusion);
         std::mem::swap(&mut inner.buffers, &mut self.buffers);
+        std::mem::swap(&mut inner.tables, &mut self.tables);
         inner.slots.insert(Home::Step, position);
         for (i, &home) in homes.iter().enumerate() {
             let buffer = if i < scan.carries {
@@ -68,8 +69,8 @@ impl Lowering<'_> {
             inner.slots.insert(Home::Input(j), buffer);
         }
         let ran = inner.run(&order);
-        let (buffers, mut stages) = (inner.buffers, inner.stages);
-        self.buffers = buffers;
+        let mut stages = inner.stages;
+        (self.buffers, self.tables) = (inner.buffers, inner.tables);
         ran?;
         let count = scan
             .turns

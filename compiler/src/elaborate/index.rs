@@ -44,6 +44,9 @@ impl<'a> Elab<'a> {
             Value::List(list) => match items {
                 [IndexItem::At(at)] => {
                     let value = self.expr(at);
+                    if let Value::Tensor(Tensor { classes: Some(_), .. }) = &value {
+                        return self.rows_of_list(&list, base.span, (value, at.span), e.span);
+                    }
                     let Some(i) = self.int(&value, at.span, "a place in a list") else { return Value::Invalid };
                     let place = if i < 0 { i + list.len() as i64 } else { i };
                     match usize::try_from(place).ok().and_then(|p| list.get(p).cloned()) {
@@ -60,6 +63,21 @@ impl<'a> Elab<'a> {
             Value::Invalid => Value::Invalid,
             other => self.wrong_kind(&other, base.span, "a tensor"),
         }
+    }
+
+    /// `list[places]`: rows of a list of numbers, at places known while the program runs.
+    fn rows_of_list(
+        &mut self,
+        list: &[Value<'a>],
+        at_list: Span,
+        (places, at): (Value<'a>, Span),
+        span: Span,
+    ) -> Value<'a> {
+        let taken = self.table(list, at_list, self.float).and_then(|t| {
+            let places = self.places(&t.axes[0], places, at)?;
+            self.taken(&t, 0, &places, span)
+        });
+        taken.map_or(Value::Invalid, Value::Tensor)
     }
 
     fn index_steps(&mut self, t: &Tensor, items: &'a [IndexItem], span: Span) -> Option<Vec<Step>> {

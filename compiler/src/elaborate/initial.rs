@@ -57,13 +57,13 @@ impl<'a> Elab<'a> {
                     other => self.wrong_kind(&other, init.span, "an initializer that gives numbers"),
                 }
             }
-            Value::Num(_) | Value::Tensor(_) | Value::Invalid => value,
+            Value::Num(_) | Value::List(_) | Value::Tensor(_) | Value::Invalid => value,
             Value::Closure(closure) if closure.def.kind == DefKind::Schedule => {
                 let d = Diagnostic::error(codes::WRONG_KIND, init.span, "an initializer or a number is needed here")
                     .label(format!("this is the schedule `{}`", closure.def.name.text));
                 self.fail(d.help("the same number everywhere is `filled(x)`, or the number alone"))
             }
-            other => self.wrong_kind(&other, init.span, "an initializer or a number"),
+            other => self.wrong_kind(&other, init.span, "an initializer, a number or a list of numbers"),
         }
     }
 

@@ -55,6 +55,12 @@ impl<'a> Elab<'a> {
             return None;
         }
         let dtype = self.common_dtype(&operands, span)?;
+        let mut operands = operands;
+        for (value, at) in &mut operands {
+            if let Value::List(items) = value {
+                *value = Value::Tensor(self.table(items, *at, dtype)?);
+            }
+        }
         let axes = self.common_axes(&operands, span)?;
         let handle = self.b.clone();
         self.here(span);
@@ -125,7 +131,7 @@ impl<'a> Elab<'a> {
             return Some(*int);
         }
         // Numbers alone stay in the f64 world; a mask of the batch chooses between floats of the batch.
-        let all_scalars = tensors().all(|t| t.scalar);
+        let all_scalars = tensors().all(|t| t.scalar) && !operands.iter().any(|(v, _)| matches!(v, Value::List(_)));
         Some(if all_scalars { DType::F64 } else { self.float })
     }
 
@@ -203,6 +209,7 @@ impl<'a> Elab<'a> {
                 let c = Const::Int(DType::Bool, i64::from(*x));
                 Some(scalar(b.constant(c, vec![]).value, DType::Bool))
             }
+            Value::List(items) => self.table(items, at, dtype),
             other => {
                 self.wrong_kind(other, at, "a number or a tensor");
                 None

@@ -30,6 +30,7 @@ mod inside;
 mod items;
 mod layer;
 mod library;
+mod list;
 mod meet;
 mod names;
 mod num;

@@ -29,6 +29,7 @@ impl<'a> Elab<'a> {
         match value {
             Value::Tensor(t) => Some(t),
             Value::Num(_) | Value::Size(_) => self.scalar_node(&value, span),
+            Value::List(items) => self.table(&items, span, self.float),
             other => {
                 self.wrong_kind(&other, span, "a tensor");
                 None
@@ -159,6 +160,7 @@ impl<'a> Elab<'a> {
                 Value::Tensor(Tensor { node, dtype, classes: None, ..t })
             }
             (value @ (Value::Num(_) | Value::Size(_)), _) => value,
+            (Value::List(items), at) => self.table(&items, at, self.float).map_or(Value::Invalid, Value::Tensor),
             (other, at) => self.wrong_kind(&other, at, "a number or a tensor"),
         }
     }

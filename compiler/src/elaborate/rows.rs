@@ -35,6 +35,7 @@ impl<'a> Elab<'a> {
                 self.report(d.help(format!("`index(i, {n})` makes one of any number: the nearest place")));
                 None
             }
+            Value::List(items) => self.class_table(&items, size, span),
             Value::Invalid => None,
             other => {
                 self.wrong_kind(&other, span, "class numbers");
@@ -166,6 +167,10 @@ impl<'a> Elab<'a> {
     pub(super) fn index_call(&mut self, call: &Call<'a>) -> Value<'a> {
         let t = match call.arg(0) {
             (Value::Tensor(t), _) => t,
+            (Value::List(items), at) => match self.table(&items, at, DType::I32) {
+                Some(t) => t,
+                None => return Value::Invalid,
+            },
             (other, at) => match self.scalar_node(&other, at) {
                 Some(t) => t,
                 None => return Value::Invalid,

@@ -72,6 +72,7 @@ impl<'a> Elab<'a> {
         };
         let tensor = match value {
             Value::Tensor(t) => t,
+            Value::List(items) => self.typed_table(&items, element, subject.span)?,
             Value::Invalid => return None,
             // A scalar fits any float tensor and binds nothing.
             Value::Num(_) | Value::Size(_) if element.is_none() => return Some(value),
@@ -165,7 +166,7 @@ impl<'a> Elab<'a> {
         None
     }
 
-    fn knows(&mut self, name: &str) -> bool {
+    pub(super) fn knows(&mut self, name: &str) -> bool {
         let source = self.frame().source;
         let frame = self.frame();
         frame.locals.contains_key(name) || frame.dims.contains_key(name) || self.items.lookup(source, name).is_some()

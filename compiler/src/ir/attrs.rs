@@ -1,5 +1,6 @@
 //! Attributes of nodes, one variant a family of operations: passes match these few, never operations one by one.
 
+use super::array::Array;
 use super::dim::Dim;
 use super::scan::Scan;
 use super::types::{DType, TensorType};
@@ -13,6 +14,8 @@ pub enum Attrs {
     None,
     /// A splat constant of this shape.
     Const(Const, Vec<Dim>),
+    /// A constant whose elements differ.
+    Table(Arc<Table>),
     /// A size as a number of this element type.
     Size(DType, Dim),
     /// A tensor held by the runtime, and its type.
@@ -199,6 +202,32 @@ impl Hash for Const {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.dtype().hash(state);
         self.bits().hash(state);
+    }
+}
+
+/// Numbers that stand in the program.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub struct Table {
+    /// The element type.
+    pub dtype: DType,
+    /// The sizes.
+    pub shape: Vec<usize>,
+    /// The elements in row-major order, little-endian; a mask is one byte.
+    pub bytes: Vec<u8>,
+}
+
+impl Table {
+    /// Of the elements of an array.
+    pub fn of(array: &Array) -> Table {
+        Table { dtype: array.dtype(), shape: array.shape().to_vec(), bytes: array.to_bytes() }
+    }
+
+    /// As an array.
+    ///
+    /// # Panics
+    /// When there are not as many bytes as shape and element type say.
+    pub fn array(&self) -> Array {
+        Array::from_bytes(self.dtype, &self.shape, &self.bytes).expect("a table has the bytes of its elements")
     }
 }
 

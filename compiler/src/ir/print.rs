@@ -1,9 +1,10 @@
 //! The canonical text of a graph: one line a node, `%3 : f32[64, 10] = contract(%1, %2) sum=[(1, 0)]`.
 
-use super::attrs::{Attrs, Const, Slot};
+use super::attrs::{Attrs, Const, Slot, Table};
 use super::dim::Dim;
 use super::graph::{Graph, Value};
 use super::scan::Scan;
+use crate::each_array;
 use std::fmt::Write;
 
 /// Names of what the runtime holds, for reading.
@@ -83,6 +84,17 @@ pub fn constant(c: Const) -> String {
     }
 }
 
+/// The first elements of a table, row-major.
+fn table(table: &Table) -> String {
+    const SHOWN: usize = 8;
+    let array = table.array();
+    let elements: Vec<String> = each_array!(&array, a => a.iter().take(SHOWN + 1).map(|x| format!("{x:?}")).collect());
+    match elements.len() {
+        0..=SHOWN => format!("[{}]", elements.join(", ")),
+        _ => format!("[{}, …]", elements[..SHOWN].join(", ")),
+    }
+}
+
 fn dims(shape: &[Dim]) -> String {
     let list: Vec<String> = shape.iter().map(ToString::to_string).collect();
     format!("[{}]", list.join(", "))
@@ -92,6 +104,7 @@ fn attrs(attrs: &Attrs) -> String {
     match attrs {
         Attrs::None | Attrs::Slot(..) | Attrs::Reshape(_) => String::new(),
         Attrs::Const(c, _) => constant(*c),
+        Attrs::Table(t) => table(t),
         Attrs::Cast(_) => String::new(),
         Attrs::Permute(perm) => format!("perm={perm:?}"),
         Attrs::Broadcast { map, .. } => format!("map={map:?}"),

@@ -3,6 +3,7 @@
 use super::infer::wrong_attrs;
 use crate::ir::array::Array;
 use crate::ir::attrs::{Attrs, Const, Slot};
+use crate::ir::dim::Dim;
 use crate::ir::op::{Arity, Domain, InferError, Lower, Meaning, OpDef, Reference, Vjp};
 use crate::ir::types::{DType, TensorType};
 use crate::prog::{Ty, random};
@@ -26,6 +27,25 @@ pub static CONST: OpDef = OpDef {
     reference: Reference::None("a constant has no operand"),
     vjp: Vjp::Rule(|_| vec![]),
     lower: Lower::Const,
+    domain: NOTHING,
+};
+
+/// A constant whose elements differ.
+pub static TABLE: OpDef = OpDef {
+    name: "table",
+    doc: "numbers that stand in the program",
+    arity: Arity::Exactly(0),
+    infer: |_, attrs| match attrs {
+        Attrs::Table(t) => Ok(vec![TensorType::new(t.dtype, t.shape.iter().map(|n| Dim::from(*n)).collect())]),
+        _ => Err(wrong_attrs()),
+    },
+    meaning: Meaning::Tensor(|_, attrs, _| {
+        let Attrs::Table(t) = attrs else { unreachable!("inference admits no other attributes") };
+        vec![t.array()]
+    }),
+    reference: Reference::None("a constant has no operand"),
+    vjp: Vjp::Rule(|_| vec![]),
+    lower: Lower::Source,
     domain: NOTHING,
 };
 
@@ -153,4 +173,4 @@ fn random_key<'p>(s: &crate::ir::op::ScalarArgs<'_, 'p>) -> random::Key<'p> {
 }
 
 /// The rows of this family.
-pub(super) const ROWS: &[&OpDef] = &[&CONST, &SIZE, &READ, &COUNTER, &IOTA, &UNIFORM, &NORMAL];
+pub(super) const ROWS: &[&OpDef] = &[&CONST, &TABLE, &SIZE, &READ, &COUNTER, &IOTA, &UNIFORM, &NORMAL];

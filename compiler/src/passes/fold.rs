@@ -4,48 +4,78 @@
 use super::rebuild::{Fate, Visit, rebuild};
 use crate::interp::{evaluate, prepare, uniform};
 use crate::ir::array::Array;
-use crate::ir::attrs::Const;
+use crate::ir::attrs::{Attrs, Const, Table};
+use crate::ir::builder::Val;
 use crate::ir::graph::Graph;
 use crate::ir::op::Meaning;
 use crate::ir::types::DType;
 use crate::ops::logic::scalar_type;
-use crate::ops::source::{CONST, splat};
+use crate::ops::source::{CONST, TABLE, splat};
 use crate::prog::Lane;
+use std::sync::Arc;
 
 /// Most elements of operands and result together that are evaluated in full; scalar meanings need one element only.
 const MOST_ELEMENTS: usize = 4096;
 
-/// The graph in which every node on constants that gives the same number everywhere is a constant. Keeps every bit.
+/// What a node on constants comes to.
+enum Folded {
+    /// The same in every element.
+    Splat(Const),
+    /// Elements that differ, no more of them than the tables have that they are made of.
+    Table(Table),
+}
+
+/// The graph in which what depends on constants alone is a constant. Keeps every bit.
 ///
-/// A node whose elements differ is left as it is: constants of a graph are splats.
+/// A node on splats whose elements differ is left as it is: it takes no memory then.
 pub fn fold(graph: &Graph) -> Graph {
     rebuild(graph, |visit| match folded(graph, &visit) {
-        Some(c) => Fate::Value(visit.b.constant(c, visit.node.types[0].shape.clone())),
+        Some(Folded::Splat(c)) => Fate::Value(visit.b.constant(c, visit.node.types[0].shape.clone())),
+        Some(Folded::Table(table)) => Fate::Value(visit.b.add(&TABLE, Attrs::Table(Arc::new(table)), &[])),
         None => Fate::Keep,
     })
 }
 
-/// The constant that every element of a node is.
-fn folded(graph: &Graph, visit: &Visit<'_, '_>) -> Option<Const> {
+/// The constant that a node is.
+fn folded(graph: &Graph, visit: &Visit<'_, '_>) -> Option<Folded> {
     let node = visit.node;
     if std::ptr::eq(node.op, &CONST) || matches!(node.op.meaning, Meaning::Source) || node.types.len() != 1 {
         return None;
     }
-    let constants: Vec<Const> = visit.args.iter().map(|v| v.as_const()).collect::<Option<_>>()?;
-    let result = node.types[0].sizes()?;
     let prepared = prepare(graph, node);
-    let lanes: Vec<Lane> = constants.iter().map(|c| lane(*c)).collect();
-    if let Some(value) = uniform(&prepared, &lanes) {
-        return Some(constant(value));
+    if let Some(splats) = visit.args.iter().map(|v| v.as_const()).collect::<Option<Vec<Const>>>() {
+        let lanes: Vec<Lane> = splats.into_iter().map(lane).collect();
+        if let Some(value) = uniform(&prepared, &lanes) {
+            return Some(Folded::Splat(constant(value)));
+        }
     }
-    let shapes: Vec<Vec<usize>> = visit.args.iter().map(|v| v.ty().sizes()).collect::<Option<_>>()?;
-    let elements: usize = shapes.iter().chain([&result]).map(|s| s.iter().product::<usize>()).sum();
-    if elements > MOST_ELEMENTS {
+    let result: usize = node.types[0].sizes()?.iter().product();
+    let operands: Vec<(Array, bool)> = visit.args.iter().map(|v| held(*v)).collect::<Option<_>>()?;
+    let elements = |tables: bool| {
+        operands.iter().filter(|o| o.1 || !tables).map(|o| o.0.shape().iter().product::<usize>()).sum::<usize>()
+    };
+    if elements(false) + result > MOST_ELEMENTS {
         return None;
     }
-    let operands: Vec<Array> = constants.iter().zip(&shapes).map(|(c, shape)| splat(*c, shape)).collect();
-    let operands: Vec<&Array> = operands.iter().collect();
-    everywhere(evaluate(node, &prepared, &operands).first()?)
+    let made = evaluate(node, &prepared, &operands.iter().map(|o| &o.0).collect::<Vec<_>>()).into_iter().next()?;
+    match everywhere(&made) {
+        Some(c) => Some(Folded::Splat(c)),
+        None if result <= elements(true) => Some(Folded::Table(Table::of(&made))),
+        None => None,
+    }
+}
+
+/// A constant operand that is small, and whether it is a table.
+fn held(v: Val<'_>) -> Option<(Array, bool)> {
+    let shape = v.ty().sizes()?;
+    if shape.iter().try_fold(1usize, |all, n| all.checked_mul(*n)).is_none_or(|n| n > MOST_ELEMENTS) {
+        return None;
+    }
+    match &v.b.graph().node(v.value.node).attrs {
+        Attrs::Const(c, _) => Some((splat(*c, &shape), false)),
+        Attrs::Table(table) => Some((table.array(), true)),
+        _ => None,
+    }
 }
 
 fn lane(c: Const) -> Lane {
@@ -81,12 +111,14 @@ fn everywhere(array: &Array) -> Option<Const> {
 #[cfg(test)]
 mod tests {
     use super::{MOST_ELEMENTS, fold};
-    use crate::ir::attrs::{Attrs, Const, Slot};
+    use crate::ir::array::Array;
+    use crate::ir::attrs::{Attrs, Const, Slot, Table};
     use crate::ir::builder::{Builder, Val};
     use crate::ir::dim::Dim;
     use crate::ir::types::{DType, TensorType};
-    use crate::ops::source::IOTA;
+    use crate::ops::source::{IOTA, TABLE};
     use crate::ops::unary::{EXP, LOG};
+    use std::sync::Arc;
 
     type Make = for<'b> fn(&'b Builder) -> Val<'b>;
 
@@ -122,6 +154,24 @@ mod tests {
     #[test]
     fn one_element_is_enough_for_a_scalar_meaning_of_any_size() {
         assert_eq!(folded(|b| splat(b, 0.0, 1 << 40).unary(&EXP)), float(1.0));
+    }
+
+    fn table(b: &Builder) -> Val<'_> {
+        let array = Array::F32(ndarray::arr1(&[1.0, 2.0, 4.0]).into_dyn());
+        b.add(&TABLE, Attrs::Table(Arc::new(Table::of(&array))), &[])
+    }
+
+    #[test]
+    fn what_is_made_of_tables_is_a_table_that_is_no_larger() {
+        let b = Builder::new();
+        b.output("y", (table(&b) * splat(&b, 0.5, 3)).slice(0, 1, Dim::from(2)));
+        b.output("z", table(&b).broadcast(vec![Dim::from(2), Dim::from(3)], vec![1]));
+        let graph = fold(&b.finish());
+        let halves = Array::F32(ndarray::arr1(&[1.0, 2.0]).into_dyn());
+        let attrs = |i: usize| graph.node(graph.outputs[i].value.node).attrs.clone();
+        assert_eq!(attrs(0), Attrs::Table(Arc::new(Table::of(&halves))));
+        assert!(matches!(attrs(1), Attrs::Broadcast { .. }), "twice as many elements are no constant");
+        assert_eq!(folded(|b| table(b).sum(&[0])), float(7.0));
     }
 
     #[test]

@@ -81,6 +81,7 @@ fn sized(attrs: &Attrs, number: &dyn Fn(&Dim) -> Result<Dim, String>) -> Result<
         Attrs::Rows(rows) => Attrs::Rows(Rows { size: number(&rows.size)?, ..rows.clone() }),
         Attrs::Random { stream, shape: dims } => Attrs::Random { stream: *stream, shape: shape(dims)? },
         Attrs::None
+        | Attrs::Table(_)
         | Attrs::Cast(_)
         | Attrs::Permute(_)
         | Attrs::Pad { .. }

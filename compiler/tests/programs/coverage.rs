@@ -36,6 +36,8 @@ const CONSTRUCTS: &[&str] = &[
     "grad(",
     "dot(",
     " @ ",
+    "* [",
+    "([true",
     "rearrange ",
     " with ",
     "concat([",

@@ -88,7 +88,7 @@ const BINARY: &[&str] = &[
 
 pub(crate) fn unary(b: &mut Body<'_>) -> Option<usize> {
     let x = b.find(Ty::is_float)?;
-    let (list, flows) = if b.rng.chance(0.1) { (STEPS, false) } else { (UNARY, true) };
+    let (list, flows) = if b.rng.chance(0.15) { (STEPS, false) } else { (UNARY, true) };
     let form = b.form(list);
     let name = if flows { b.take(x) } else { b.look(x) };
     b.bind(b.ty(x), &form.replace('#', &name))
@@ -353,4 +353,31 @@ pub(crate) fn gates(b: &mut Body<'_>) -> Option<usize> {
     let x = b.float(2)?;
     let name = b.take(x);
     b.bind(b.ty(x), &format!("standardize_groups({name})"))
+}
+
+/// So many numbers, or truth values, in brackets.
+fn list(b: &mut Body<'_>, n: usize, of: &[&str]) -> String {
+    let items: Vec<&str> = (0..n).map(|_| *b.rng.pick(of)).collect();
+    format!("[{}]", items.join(", "))
+}
+
+/// A list of numbers meets a value, or gives the number of each class.
+pub(crate) fn listed(b: &mut Body<'_>) -> Option<usize> {
+    const NUMBERS: &[&str] = &["0.5", "-1", "0", "2", "0.25", "1"];
+    let classes = |t: &Ty| matches!(t.elem, Elem::Class(_));
+    if b.rng.chance(0.3)
+        && let Some(c) = b.find(classes)
+        && let ty = b.ty(c)
+        && let Elem::Class(k) = ty.elem
+    {
+        let numbers = list(b, k, NUMBERS);
+        let text = format!("{numbers}[{}]", b.look(c));
+        return b.bind(ty.of(Elem::Float), &text);
+    }
+    let x = b.float(1)?;
+    let ty = b.ty(x);
+    let (numbers, holds) = (list(b, ty.last(), NUMBERS), list(b, ty.last(), &["true", "false"]));
+    let form = *b.rng.pick(&["# * @", "# + @", "max(#, @)", "@ - #", "where(!, #, @)", "tanh(#) * exp(@)"]);
+    let name = b.take(x);
+    b.bind(ty, &form.replace('#', &name).replace('@', &numbers).replace('!', &holds))
 }

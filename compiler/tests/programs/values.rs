@@ -53,4 +53,5 @@ pub(crate) const VALUES: &[Production] = &[
     places::heads,
     places::spelt,
     elements::gates,
+    elements::listed,
 ];

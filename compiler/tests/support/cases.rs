@@ -1,6 +1,6 @@
 //! Operand types and attributes for every row of the table. A row without a case fails the tests.
 
-use nnc_compiler::ir::attrs::{Attrs, Const, Contract, Conv, ConvAxis, Rows, Slot, Window};
+use nnc_compiler::ir::attrs::{Attrs, Const, Contract, Conv, ConvAxis, Rows, Slot, Table, Window};
 use nnc_compiler::ir::builder::{Builder, Val};
 use nnc_compiler::ir::dim::Dim;
 use nnc_compiler::ir::graph::Graph;
@@ -154,6 +154,15 @@ pub fn cases(op: Op, float: DType) -> Vec<Case> {
             Case { attrs: Attrs::Const(Const::Int(DType::I32, -7), dims(&[5])), operands: vec![] },
             Case { attrs: Attrs::Const(Const::Int(DType::Bool, 1), dims(&[5])), operands: vec![] },
         ],
+        "table" => [(float, &[3, 5][..]), (DType::I32, &[7]), (DType::Bool, &[4]), (DType::U8, &[2, 1, 3])]
+            .map(|(dtype, shape)| {
+                let bytes = shape.iter().product::<usize>() * dtype.size();
+                // Bits of small floats, small whole numbers, truth values.
+                let bytes = (0..bytes).map(|i| if dtype.is_float() { i as u8 % 63 } else { (i % 3 % 2) as u8 });
+                let table = Table { dtype, shape: shape.to_vec(), bytes: bytes.collect() };
+                Case { attrs: Attrs::Table(Arc::new(table)), operands: vec![] }
+            })
+            .to_vec(),
         "read" => [float, DType::I32, DType::U8, DType::Bool]
             .map(|t| Case { attrs: Attrs::Slot(Slot::Input(0), Box::new(ty(t, &[3, 5]))), operands: vec![] })
             .to_vec(),

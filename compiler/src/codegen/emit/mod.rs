@@ -41,6 +41,8 @@ pub(super) struct Env<'a> {
     pub(super) buffers: &'a [Buffer],
     /// Where those in the arena lie.
     pub(super) plan: &'a Plan,
+    /// The constants beside the code, as the function knows them.
+    pub(super) tables: &'a [GlobalValue],
 }
 
 /// An address: a value and a constant number of bytes.
@@ -141,6 +143,7 @@ impl<'f, 'a> Emitter<'f, 'a> {
                 let base = self.b.ins().iadd(stack.base, bytes);
                 return Pointer { base, ..stack };
             }
+            Home::Table(i) => (self.b.ins().symbol_value(types::I64, self.env.tables[i]), 0),
             Home::Seed => (self.ctx, offset_of!(StepCtx, seed)),
             Home::Step => (self.ctx, offset_of!(StepCtx, step)),
         };
