@@ -76,8 +76,7 @@ pub(crate) fn inputs(program: &Program, graphs: &[&Graph]) -> (Vec<InputSpec>, V
         slots().any(|(_, slot)| matches!(slot, Slot::Input(n) if n as usize == number))
     };
     let spec = |(number, input): (usize, &program::Input)| {
-        let classes = input.classes.map(|classes| u32::try_from(classes).unwrap_or(u32::MAX));
-        let (wanted, row_shape) = (input.wanted(), input.row_shape.clone());
+        let (wanted, row_shape, classes) = (input.wanted(), input.row_shape.clone(), input.classes.clone());
         (InputSpec { number, wanted, dtype: input.dtype, row_shape, classes, fill: input.fill }, input.span)
     };
     program.inputs.iter().enumerate().filter(|(number, _)| read(*number)).map(spec).unzip()

@@ -118,3 +118,32 @@ fn arrays_train_a_model_and_name_their_faults() {
     let text = String::from_utf8_lossy(&nnc(at, &["check", "a.nn"]).stderr).into_owned();
     assert!(text.contains("there is no such file or folder") && text.contains("name a folder of .npy files"), "{text}");
 }
+
+const STARS: &str = r#"
+data Rows {
+    source: csv("rows.csv")
+    x: [batch, 1] = x[.., new]
+    stars: index(3)[batch] = stars - 1
+    good:  index(2)[batch] = stars >= 3
+}
+model Net(x: [batch, n]) -> [batch, 3] { x |> Dense(3) }
+train on Rows {
+    batch:  2
+    epochs: 1
+    loss = cross_entropy(Net(x), stars) + mean(float(good))
+    optimize Net with SGD(0.1)
+}
+"#;
+
+#[test]
+fn classes_counted_from_one_are_checked_row_by_row() {
+    let folder = tempfile::tempdir().expect("a folder");
+    write(folder.path(), "stars.nn", STARS.as_bytes());
+    write(folder.path(), "rows.csv", b"x,stars\n0.5,1\n0.2,2\n0.9,3\n");
+    stdout(&nnc(folder.path(), &["run", "stars.nn", "--out", "out"]));
+    write(folder.path(), "rows.csv", b"x,stars\n0.5,1\n0.2,0\n0.9,3\n");
+    let output = nnc(folder.path(), &["run", "stars.nn", "--out", "other"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(!output.status.success());
+    assert!(error.contains("row 2, column `stars`: the value 0 is not an integer from 1 to 3"), "{error}");
+}

@@ -10,6 +10,7 @@ use crate::ir::types::{DType, TensorType};
 use nnc_grammar::span::Span;
 use nnc_runtime::data::{Encoding, Format, Wanted};
 use nnc_runtime::train::{Cadences, Fill, PaddedAxis};
+use std::ops::Range;
 use std::sync::Arc;
 
 /// A place in the text together with the layer path it was reached by.
@@ -67,8 +68,8 @@ pub struct Input {
     pub row_shape: Vec<usize>,
     /// Whether it holds rows of one shape, rows that are filled up, or the lengths of rows.
     pub fill: Fill,
-    /// The number of classes its values must lie below, when a field declares them.
-    pub classes: Option<usize>,
+    /// Among which whole numbers its values must be, when fields declare them as class numbers.
+    pub classes: Option<Range<i64>>,
     /// Where the field that reads it is declared.
     pub span: Span,
 }

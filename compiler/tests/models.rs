@@ -57,8 +57,8 @@ fn start(program: &Program, batch: usize) -> Held {
     let mut rng = Rng(1);
     let inputs = program.inputs.iter().map(|input| {
         let shape: Vec<usize> = [batch].iter().chain(&input.row_shape).copied().collect();
-        let top = input.classes.unwrap_or(256) as i64;
-        draw(&mut rng, &support::cases::ty(input.dtype, &shape), Domain::Int(0, top)).to_bytes()
+        let classes = input.classes.clone().unwrap_or(0..256);
+        draw(&mut rng, &support::cases::ty(input.dtype, &shape), Domain::Int(classes.start, classes.end)).to_bytes()
     });
     Held { states, inputs: inputs.map(|b| Buffer::from_bytes(&b)).collect() }
 }

@@ -1,6 +1,7 @@
 //! The fields of a data block: columns become tensors of declared shapes.
 
 use super::axes::Subject;
+use super::class_field::class_element;
 use super::data::{BATCH, Data, Known};
 use super::scope::BoundAxis;
 use super::source::data_error;
@@ -10,7 +11,7 @@ use crate::ir::attrs::Slot;
 use crate::ir::dim::Dim;
 use crate::ir::types::{DType, TensorType};
 use crate::program::Input;
-use nnc_grammar::ast::{Arg, Block, Expr, ExprKind, Name, Target, TypeKind};
+use nnc_grammar::ast::{Arg, Block, Expr, ExprKind, Name, Target};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role, Severity};
 use nnc_grammar::span::Span;
@@ -25,6 +26,22 @@ pub(super) enum Shown<'a> {
     Field(&'a Target),
     /// That of a statistic.
     Fit,
+}
+
+/// What columns are read as.
+pub(super) enum Wanted {
+    /// Floats, bytes where they are bytes.
+    Floats,
+    /// Whole numbers.
+    Whole,
+    /// Whole numbers of which `from` is the first class of `n`; `whole` if no constant is added to the column.
+    Classes { from: i64, n: i64, whole: bool },
+}
+
+impl Wanted {
+    fn is_whole(&self) -> bool {
+        !matches!(self, Wanted::Floats)
+    }
 }
 
 impl<'a> Elab<'a> {
@@ -154,52 +171,27 @@ impl<'a> Elab<'a> {
         if let Some(call) = self.token_call(e) {
             return self.token_field((name, data), (target, e), call, lacking);
         }
-        let classes = match target.ty.as_ref().map(|t| &t.kind) {
-            Some(TypeKind::Tensor { element: Some(element), .. } | TypeKind::Scalar(element))
-                if element.name.text == "index" =>
-            {
-                match &element.size {
-                    Some(size) => match self.class_count(size) {
-                        Some(n) => Some(n),
-                        None => return Value::Invalid,
-                    },
-                    None => {
-                        let d = Diagnostic::error(
-                            codes::UNDETERMINED_SIZE,
-                            element.name.span,
-                            "how many classes there are must be said",
-                        );
-                        return self.fail(d.help("write `index(10)`"));
-                    }
-                }
+        let value = match class_element(target.ty.as_ref()) {
+            Some(element) => self.class_field((name, data), (target, e), element, lacking),
+            None => {
+                self.bind_columns((name, data), Shown::Field(target), e, &Wanted::Floats, lacking);
+                self.expr(e)
             }
-            _ => None,
         };
-        self.bind_columns((name, data), Shown::Field(target), e, classes.as_ref(), lacking);
-        let value = self.expr(e);
-        let value = match (value, &classes) {
-            (Value::Tensor(t), Some(n)) => match &e.kind {
-                ExprKind::Name(_) => {
-                    self.here(e.span);
-                    let handle = self.b.clone();
-                    let node = handle.val(t.node).cast(DType::I32).value;
-                    Value::Tensor(Tensor { node, dtype: DType::I32, classes: Some(n.clone()), ..t })
-                }
-                _ => self.unsupported(e.span, "arithmetic on class numbers"),
-            },
-            (Value::Tensor(t), None) if !t.dtype.is_float() => {
+        let value = match value {
+            Value::Tensor(t) if t.classes.is_none() && !t.dtype.is_float() => {
                 self.here(e.span);
                 let handle = self.b.clone();
                 let node = handle.val(t.node).cast(self.float).value;
                 Value::Tensor(Tensor { node, dtype: self.float, ..t })
             }
-            (value, _) => value,
+            value => value,
         };
         self.typed_field(target, value, e.span)
     }
 
     /// How many classes a field declares. Only the fields of texts may name the number.
-    fn class_count(&mut self, size: &'a Expr) -> Option<Dim> {
+    pub(super) fn class_count(&mut self, size: &'a Expr) -> Option<Dim> {
         if let ExprKind::Name(name) = &size.kind
             && !self.means_something(name)
         {
@@ -271,7 +263,7 @@ impl<'a> Elab<'a> {
         (block, data): (&'a Name, &Known<'a>),
         shown: Shown<'a>,
         e: &'a Expr,
-        classes: Option<&Dim>,
+        wanted: &Wanted,
         lacking: Severity,
     ) {
         let (mut names, mut called, mut axes): (Vec<(&'a str, Span)>, Vec<Span>, Vec<Span>) = (vec![], vec![], vec![]);
@@ -303,7 +295,7 @@ impl<'a> Elab<'a> {
                 self.bind_given(name, Value::Invalid, span);
                 continue;
             };
-            if matches!(self.frame().locals.get(name).map(|l| &l.value), Some(Value::Tensor(t)) if (t.dtype == DType::I32) == classes.is_some() || t.dtype == DType::U8)
+            if matches!(self.frame().locals.get(name).map(|l| &l.value), Some(Value::Tensor(t)) if (t.dtype == DType::I32) == wanted.is_whole() || t.dtype == DType::U8)
             {
                 continue;
             }
@@ -318,14 +310,17 @@ impl<'a> Elab<'a> {
                     continue;
                 }
             };
-            let dtype = match (raw, classes) {
-                (DType::U8, _) => DType::U8,
-                (_, Some(_)) => DType::I32,
+            let dtype = match raw {
+                DType::U8 => DType::U8,
+                _ if wanted.is_whole() => DType::I32,
                 _ => self.precision,
             };
-            let n_classes = classes.and_then(Dim::as_constant).and_then(|n| usize::try_from(n).ok());
-            if let Some(n) = n_classes {
-                self.check_class_names(data, name, n, span);
+            let mut classes = None;
+            if let Wanted::Classes { from, n, whole } = *wanted {
+                if whole {
+                    self.check_class_names(data, name, n, span);
+                }
+                classes = Some(from..from.saturating_add(n));
             }
             let mut row_shape = column.row_shape.clone();
             let from = |n: usize| Some(From { span: data.plan.source.span, text: format!("{n} is what the data has") });
@@ -349,7 +344,7 @@ impl<'a> Elab<'a> {
                 axes.insert(0, axis);
             }
             let (data, column) = (block.text.clone(), name.to_owned());
-            let input = Input { data, column, encoding: None, dtype, row_shape, fill, classes: n_classes, span };
+            let input = Input { data, column, encoding: None, dtype, row_shape, fill, classes, span };
             let tensor = self.read_input(input, axes);
             self.bind_given(name, Value::Tensor(tensor), span);
         }
@@ -383,14 +378,17 @@ impl<'a> Elab<'a> {
             let kind = (i.dtype, i.fill) == (input.dtype, input.fill);
             kind && i.data == input.data && i.column == input.column && i.encoding == input.encoding
         };
-        let classes = input.classes;
+        let classes = input.classes.clone();
         let number = self.inputs.iter().position(same).unwrap_or_else(|| {
             self.inputs.push(Input { classes: None, ..input });
             self.inputs.len() - 1
         });
-        if classes.is_some() {
-            self.inputs[number].classes = classes;
-        }
+        // Values of a column that several fields take for class numbers must be such to all of them.
+        let known = self.inputs[number].classes.take();
+        self.inputs[number].classes = match (known, classes) {
+            (Some(a), Some(b)) => Some(a.start.max(b.start)..a.end.min(b.end)),
+            (a, b) => a.or(b),
+        };
         number as u32
     }
 }

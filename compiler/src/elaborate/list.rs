@@ -23,7 +23,7 @@ impl<'a> Elab<'a> {
         if elements.iter().any(|e| matches!(e, Value::Bool(_))) {
             let mask = elements.iter().map(|e| if let Value::Bool(holds) = e { Some(*holds) } else { None });
             return match mask.collect::<Option<Vec<bool>>>() {
-                Some(mask) => self.constant_array(ArrayD::from_shape_vec(shape, mask).map(Array::Bool), span),
+                Some(mask) => shaped(shape, mask, Array::Bool).map(|mask| self.constant_array(&mask, span)),
                 None => {
                     self.report(Diagnostic::error(codes::WRONG_TYPE, span, "truth values and numbers in one list"));
                     None
@@ -34,12 +34,10 @@ impl<'a> Elab<'a> {
             let number = |e: &&Value<'a>| if let Value::Num(n) = e { n.to_f64() } else { f64::NAN };
             let numbers: Vec<f64> = elements.iter().map(number).collect();
             let array = match dtype {
-                DType::F32 => {
-                    ArrayD::from_shape_vec(shape, numbers.iter().map(|x| *x as f32).collect()).map(Array::F32)
-                }
-                _ => ArrayD::from_shape_vec(shape, numbers).map(Array::F64),
+                DType::F32 => shaped(shape, numbers.iter().map(|x| *x as f32).collect(), Array::F32),
+                _ => shaped(shape, numbers, Array::F64),
             };
-            return self.constant_array(array, span);
+            return array.map(|array| self.constant_array(&array, span));
         }
         let mut numbers = vec![];
         for element in elements {
@@ -53,7 +51,7 @@ impl<'a> Elab<'a> {
             };
             numbers.push(n);
         }
-        self.constant_array(ArrayD::from_shape_vec(shape, numbers).map(Array::I32), span)
+        shaped(shape, numbers, Array::I32).map(|array| self.constant_array(&array, span))
     }
 
     /// A list as class numbers below `classes`.
@@ -152,13 +150,17 @@ impl<'a> Elab<'a> {
         Some(std::iter::once(items.len()).chain(inner).collect())
     }
 
-    fn constant_array(&mut self, array: Result<Array, ndarray::ShapeError>, span: Span) -> Option<Tensor> {
-        // `rectangle` gives as many elements as its sizes say.
-        let array = array.ok()?;
+    /// An array that stands in the program.
+    pub(super) fn constant_array(&mut self, array: &Array, span: Span) -> Tensor {
         let from = |n: usize| Some(From { span, text: format!("{n} are listed here") });
         let axes = array.shape().iter().map(|&n| Axis { from: from(n), ..Axis::of(Dim::from(n)) }).collect();
         self.here(span);
-        let node = self.b.clone().add(&TABLE, Attrs::Table(Arc::new(Table::of(&array))), &[]).value;
-        Some(Tensor { node, dtype: array.dtype(), axes, classes: None, scalar: false })
+        let node = self.b.clone().add(&TABLE, Attrs::Table(Arc::new(Table::of(array))), &[]).value;
+        Tensor { node, dtype: array.dtype(), axes, classes: None, scalar: false }
     }
+}
+
+/// The elements in these sizes, of which `rectangle` gives as many as there are elements.
+fn shaped<T>(shape: Vec<usize>, elements: Vec<T>, of: fn(ArrayD<T>) -> Array) -> Option<Array> {
+    ArrayD::from_shape_vec(shape, elements).map(of).ok()
 }

@@ -14,6 +14,7 @@ mod cadence;
 mod call;
 mod carry;
 mod change;
+mod class_field;
 mod convolution;
 mod data;
 mod draw;

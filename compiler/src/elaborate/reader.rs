@@ -125,8 +125,8 @@ impl<'a> Elab<'a> {
     }
 
     /// A source that names its classes has as many as the field declares.
-    pub(super) fn check_class_names(&mut self, data: &Known<'a>, column: &str, declared: usize, span: Span) {
-        let Some(names) = data.schema.classes_of(column).filter(|names| names.len() != declared) else { return };
+    pub(super) fn check_class_names(&mut self, data: &Known<'a>, column: &str, declared: i64, span: Span) {
+        let Some(names) = data.schema.classes_of(column).filter(|names| names.len() as i64 != declared) else { return };
         let shown: Vec<String> = names.iter().take(20).map(|name| name.escape_debug().to_string()).collect();
         let more = if names.len() > shown.len() { ", …" } else { "" };
         let what = format!("`{column}` has {} classes, and {declared} are declared", names.len());

@@ -4,11 +4,9 @@
 use super::Elab;
 use super::data::Data;
 use super::scope::BoundAxis;
-use super::value::{Axis, Tensor, Value};
-use crate::ir::attrs::{Attrs, Const};
+use super::value::{Tensor, Value};
+use crate::ir::array::Array;
 use crate::ir::dim::Dim;
-use crate::ir::types::DType;
-use crate::ops::movement::CONCAT;
 use crate::program::TextForm;
 use nnc_grammar::ast::{Arg, Block, Expr, ExprKind, Name, Target, TypeKind};
 use nnc_grammar::codes;
@@ -150,15 +148,8 @@ impl<'a> Elab<'a> {
             let d = Diagnostic::error(codes::OUT_OF_RANGE, span, format!("this text has {} tokens", numbers.len()));
             return self.fail(d.note(format!("1 to {MOST_WRITTEN} can be written in a program")));
         }
-        self.here(span);
-        let b = self.b.clone();
-        let one = |n: &u32| b.constant(Const::Int(DType::I32, i64::from(*n)), vec![Dim::from(1)]);
-        let parts: Vec<_> = numbers.iter().map(one).collect();
-        let node = match parts.as_slice() {
-            [one] => one.value,
-            many => b.add(&CONCAT, Attrs::Axis(0), many).value,
-        };
-        let axes = vec![Axis::of(Dim::from(numbers.len()))];
-        Value::Tensor(Tensor { node, dtype: DType::I32, axes, classes: Some(classes), scalar: false })
+        let numbers = ndarray::Array1::from_iter(numbers.iter().map(|n| *n as i32)).into_dyn();
+        let t = self.constant_array(&Array::I32(numbers), span);
+        Value::Tensor(Tensor { classes: Some(classes), ..t })
     }
 }

@@ -62,10 +62,10 @@ fn rows(input: &Input, program: &Program, texts: &[&str], rng: &mut Rng) -> Arra
     let shape: Vec<usize> = [texts.len()].into_iter().chain(longest).chain(input.row_shape.iter().copied()).collect();
     let row: usize = shape[1..].iter().product();
     let encoded: Vec<Vec<u32>> = texts.iter().map(|text| numbers(input, text)).collect();
-    let value = |i: usize| match (input.fill, input.classes) {
+    let value = |i: usize| match (input.fill, &input.classes) {
         (Fill::Lengths(_), _) => encoded[i / row].len() as f64,
         (Fill::Padded(_), _) => f64::from(encoded[i / row].get(i % row).copied().unwrap_or(0)),
-        (Fill::Fixed, Some(k)) => rng.below(k) as f64,
+        (Fill::Fixed, Some(k)) => (k.start + rng.below((k.end - k.start) as usize) as i64) as f64,
         (Fill::Fixed, None) => rng.below(256) as f64,
     };
     let values: Vec<f64> = (0..texts.len() * row).map(value).collect();

@@ -4,6 +4,7 @@
 //! Both allocate only when they are made.
 
 use std::num::NonZeroUsize;
+use std::ops::Range;
 
 use super::column::Column;
 use super::error::DataError;
@@ -131,16 +132,16 @@ fn each<const N: usize, const M: usize>(source: &[u8], target: &mut [u8], value:
     }
 }
 
-/// Checks that every value of `column` is an integer in `0..classes`, so that it can be an `index(classes)`.
-pub fn check_range(column: &Column, classes: u32) -> Result<(), DataError> {
-    if column.dtype() == DType::U8 && column.data().iter().all(|&value| u32::from(value) < classes) {
+/// Checks that every value of `column` is a whole number in `classes`.
+pub fn check_range(column: &Column, classes: &Range<i64>) -> Result<(), DataError> {
+    if column.dtype() == DType::U8 && column.data().iter().all(|&value| classes.contains(&i64::from(value))) {
         return Ok(());
     }
-    let wanted = match classes {
-        0 => "an index of 0 classes".to_owned(),
-        1.. => format!("an integer from 0 to {}", classes - 1),
+    let wanted = match classes.is_empty() {
+        true => "an index of 0 classes".to_owned(),
+        false => format!("an integer from {} to {}", classes.start, classes.end - 1),
     };
-    check_integers(column, 0.0, f64::from(classes) - 1.0, &wanted)
+    check_integers(column, classes.start as f64, (classes.end - 1) as f64, &wanted)
 }
 
 fn check_integers(column: &Column, least: f64, most: f64, wanted: &str) -> Result<(), DataError> {
@@ -241,12 +242,12 @@ mod tests {
     #[test]
     fn labels_outside_their_range_are_named() {
         let labels = column(DType::U8, &[], vec![0, 9, 10, 11]);
-        assert!(check_range(&labels, 12).is_ok());
-        let error = check_range(&labels, 10).unwrap_err();
+        assert!(check_range(&labels, &(0..12)).is_ok());
+        let error = check_range(&labels, &(0..10)).unwrap_err();
         assert_eq!(error.to_string(), "file: row 3, column `c`: the value 10 is not an integer from 0 to 9");
-        assert!(check_range(&doubles(&[1.0, -1.0]), 3).is_err());
-        assert!(check_range(&doubles(&[0.5]), 3).is_err());
-        assert!(check_range(&doubles(&[2.0, 0.0]), 3).is_ok());
-        assert!(check_range(&labels, 0).is_err());
+        assert!(check_range(&doubles(&[1.0, -1.0]), &(0..3)).is_err());
+        assert!(check_range(&doubles(&[0.5]), &(0..3)).is_err());
+        assert!(check_range(&doubles(&[2.0, 0.0]), &(0..3)).is_ok());
+        assert!(check_range(&labels, &(0..0)).is_err());
     }
 }

@@ -4,6 +4,7 @@ use crate::buffer::Buffer;
 use crate::data::batch::{Gather, check_range};
 use crate::data::{Column, DataError, Place, Table, Wanted};
 use crate::dtype::{DType, byte_count};
+use std::ops::Range;
 
 /// An axis whose size differs from batch to batch: each takes the smallest bucket that its longest row fits in.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -48,8 +49,8 @@ pub struct InputSpec {
     pub dtype: DType,
     /// The shape of one row; of one value of a row along a padded axis.
     pub row_shape: Vec<usize>,
-    /// The number below which its values must lie, for class numbers.
-    pub classes: Option<u32>,
+    /// The whole numbers among which its values must be, for class numbers.
+    pub classes: Option<Range<i64>>,
     /// What of the column it holds.
     pub fill: Fill,
 }
@@ -120,7 +121,7 @@ impl<'a> Feed<'a> {
             let error = DataError::new(column.file(), what);
             return Err(Box::new(error.help("the file has changed since it was checked")));
         }
-        if let Some(classes) = input.classes {
+        if let Some(classes) = &input.classes {
             check_range(column, classes)?;
         }
         // Lengths are written by the feed itself, whatever the values are.
