@@ -146,6 +146,11 @@ impl<'a> Elab<'a> {
         {
             return value;
         }
+        if let ExprKind::Name(name) = &base.kind
+            && let Some(value) = self.mark_of(name, member)
+        {
+            return value;
+        }
         if let ExprKind::Name(data) = &base.kind
             && self.data_fields.iter().any(|(block, _)| block == data)
         {

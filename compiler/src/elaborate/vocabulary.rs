@@ -3,6 +3,7 @@
 
 use super::Elab;
 use super::data::Data;
+use super::num::Num;
 use super::scope::BoundAxis;
 use super::value::{Tensor, Value};
 use crate::ir::array::Array;
@@ -13,11 +14,14 @@ use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
 use nnc_grammar::span::Span;
 use nnc_runtime::data::Encoding;
-use nnc_runtime::data::tokens::Unit;
+use nnc_runtime::data::tokens::{BEGIN, END, PADDING, UNKNOWN, Unit};
 use std::sync::Arc;
 
 /// The most elements of a tensor whose values the program writes out.
 const MOST_WRITTEN: usize = 4096;
+
+/// The class numbers that mean the same in every vocabulary.
+const MARKS: [(&str, u32); 4] = [("padding", PADDING), ("unknown", UNKNOWN), ("begin", BEGIN), ("end", END)];
 
 /// The name that a field gives to its number of classes.
 fn class_name(target: &Target) -> Option<&str> {
@@ -95,6 +99,27 @@ impl<'a> Elab<'a> {
         let d = d.note("a field of texts names it: `text: index(vocab)[batch, time] = chars(text)`");
         self.report(if names.is_empty() { d } else { d.note(format!("vocabularies: {}", names.join(", "))) });
         None
+    }
+
+    /// `vocab.begin`: the number of a mark, in a block that uses a vocabulary of this name.
+    pub(super) fn mark_of(&mut self, name: &str, member: &Name) -> Option<Value<'a>> {
+        // The text of a definition knows no vocabularies: there a size may bear the name of one.
+        let block = self.frames.len() == 1 && !self.frame().locals.contains_key(name);
+        if !block || !self.vocabularies().iter().any(|(_, own, _)| *own == name) {
+            return None;
+        }
+        self.local(name);
+        if let Some((_, number)) = MARKS.iter().find(|(mark, _)| *mark == member.text) {
+            return Some(Value::Num(Num::int(i64::from(*number))));
+        }
+        let headline = format!("the vocabulary `{name}` has no mark `{}`", member.text);
+        let d = super::suggest::suggest(
+            Diagnostic::error(codes::UNKNOWN_NAME, member.span, headline),
+            member,
+            MARKS.iter().map(|m| m.0),
+        );
+        let marks: Vec<&str> = MARKS.iter().map(|m| m.0).collect();
+        Some(self.fail(if d.fixes.is_empty() { d.note(format!("marks: {}", marks.join(", "))) } else { d }))
     }
 
     /// `as text(vocab)`: class numbers as the text that they stand for, along the last axis.

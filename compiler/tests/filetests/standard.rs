@@ -95,6 +95,9 @@ fn use_of(def: &Def) -> Use {
         }
         (DefKind::Layer, "Stacked") => Use { stage: call("2, Dense(3)"), ..plain },
         (DefKind::Layer, "GroupNorm") => Use { stage: call("3"), ..plain },
+        (DefKind::Fn, "random_flip" | "random_shift") => {
+            Use { output: call("z |> rearrange [b, c] -> [b, c, 1]"), ..plain }
+        }
         (DefKind::Layer, "RandomFlip" | "RandomShift") => {
             let stage = format!("rearrange [b, c] -> [b, 1, 1, c] |> {} |> flatten", call(""));
             Use { stage, ..plain }

@@ -96,8 +96,17 @@ const CONSTRUCTS: &[&str] = &[
 ];
 
 /// Definitions of the library that programs reach through others only.
-const INNER: &[&str] =
-    &["ctc_sounds", "ctc_terms", "cosine_embedding_terms", "direction", "grid_coordinate", "grid_inside", "grid_pixel"];
+const INNER: &[&str] = &[
+    "ctc_sounds",
+    "ctc_terms",
+    "cosine_embedding_terms",
+    "direction",
+    "grid_coordinate",
+    "grid_inside",
+    "grid_pixel",
+    "random_flip",
+    "random_shift",
+];
 
 /// Definitions that the generator does not write: they are made of the operations of those that it does, and their values are
 /// compared in `tests/library.rs`.
@@ -112,6 +121,8 @@ const BESIDE: &[&str] = &[
     "lecun_uniform",
     "orthogonal",
     "truncated_normal",
+    "random_flip",
+    "random_shift",
     "RandomFlip",
     "RandomShift",
     "SpatialDropout",
