@@ -211,7 +211,7 @@ def textcnn():
 
     def loss():
         x = F.dropout(torch.where(mask, words(text), 0), 0.3).transpose(1, 2)
-        found = [F.relu(conv(F.pad(x, (0, conv.kernel_size[0] - 1)))).amax(2) for conv in phrases]
+        found = [F.relu(conv(x)).amax(2) for conv in phrases]
         return F.cross_entropy(head(F.dropout(torch.cat(found, 1), 0.5)), y)
     return minimize(adam(words, head, phrases, lr=0.001), loss)
 

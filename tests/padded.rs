@@ -96,6 +96,107 @@ fn what_is_filled_up_changes_nothing_and_all_engines_agree() {
     assert_eq!(succeeds(folder.path(), &arguments).lines().count(), 1);
 }
 
+/// Windows of all kinds along a padded axis, in and out of steps.
+const WINDOWS: &str = "
+data Lines {
+    source: csv(\"lines.csv\")
+    PADDED
+    split:  holdout(valid = 0.2)
+    text: index(vocab)[batch, time] = words(text)
+    kind: index(2)[batch]           = kind
+}
+
+fn total(x: [batch, t, n]) -> [batch, n] { sum(x, over = t) }
+
+layer Curved(x: [batch, t, n]) -> [batch] {
+    param w: [3, n, 2] = glorot_uniform()
+    slope = grad(sum(tanh(conv(x, w, stride = 2, padding = 1))), x)
+    sum(slope^2, over = all but batch)
+}
+
+model Net(text: index(vocab)[batch, time]) -> [batch, 2] {
+    words = text |> Embedding(6)
+    same  = words |> Conv(8, [3], padding = same) |> relu
+    there = where(mask(time)[.., new], same, 0)
+    whole = where(mask(time)[time = 2..][.., new], there |> Conv(5, [3]) |> tanh, 0)
+    half  = there |> Conv(7, [3], stride = 2, padding = 1) |> tanh
+    pairs = max_pool(half, [2])
+    means = avg_pool(half, [3], stride = 1, padding = 1)
+    twice = half |> ConvTranspose(4, [3], stride = 2) |> relu
+    large = upsample(pairs, 3) |> Conv(3, [2], stride = 3)
+    cut   = words |> Conv(4, [3], stride = 2, padding = same)
+    all   = concat([max(there, over = time), total(whole), total(pairs), total(means), total(twice), total(large), total(cut)])
+    concat([all, Curved()(words)[.., new]]) |> Dense(2)
+}
+
+train on Lines {
+    batch:  4
+    epochs: 2
+    loss = cross_entropy(Net(text), kind)
+    optimize Net with Adam(0.01)
+}
+";
+
+#[test]
+fn windows_slide_along_a_padded_axis_as_along_any_other() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let write =
+        |name: &str, text: String| fs::write(folder.path().join(name), text).expect("the folder can be written");
+    write("lines.csv", table());
+    write("net.nn", WINDOWS.replace("PADDED", "padded: time(4, 7, 10)"));
+    let run = |file: &str, more: &[&str]| succeeds(folder.path(), &[&["run", file, "--json"], more].concat());
+    let saved = |name: &str| fs::read(folder.path().join(name).join("last.safetensors")).expect("the run has saved");
+    run("net.nn", &["--out", "native"]);
+    for (name, arguments) in [
+        ("oracle", &["--engine", "oracle"][..]),
+        ("plain", &["--engine", "plain"]),
+        ("threads", &["--threads", "2", "--threads-always"]),
+    ] {
+        run("net.nn", &[arguments, &["--out", name]].concat());
+        assert_eq!(saved(name), saved("native"), "{name}");
+    }
+    // Rows of one length need no padded axis; one that all rows fill gives the same bits.
+    let equal = |row: &str| row.split('"').nth(1).map(|words| format!("{words} {words}"));
+    let rows: Vec<String> =
+        table().lines().skip(1).filter_map(equal).filter(|row| row.split(' ').count() == 10).collect();
+    assert!(rows.len() > 3, "{rows:?}");
+    let rows: Vec<String> =
+        rows.iter().cycle().take(30).enumerate().map(|(i, row)| format!("{row},{}", i % 2)).collect();
+    write("lines.csv", format!("text,kind\n{}\n", rows.join("\n")));
+    write("fixed.nn", WINDOWS.replace("PADDED", ""));
+    assert_eq!(losses(&run("net.nn", &["--out", "filled"])), losses(&run("fixed.nn", &["--out", "fixed"])));
+    assert_eq!(saved("filled"), saved("fixed"));
+}
+
+#[test]
+fn sizes_that_are_not_written_hold_every_window() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("the folder can be written");
+    write("lines.csv", "text,kind\none two,1\ntwo,0\none one two,1\n");
+    let net = "
+data Lines {
+    source: csv(\"lines.csv\")
+    padded: time
+    text: index(vocab)[batch, time] = words(text)
+    kind: index(2)[batch]           = kind
+}
+model Net(text: index(vocab)[batch, time]) -> [batch, 2] {
+    text |> Embedding(3) |> Conv(4, [5], dilation = 2) |> global_max_pool |> Dense(2)
+}
+train on Lines {
+    batch:  1
+    epochs: 1
+    loss = cross_entropy(Net(text), kind)
+    optimize Net with Adam(0.01)
+}
+predict on Lines { logits = Net(text) }
+";
+    write("net.nn", net);
+    succeeds(folder.path(), &["run", "net.nn", "--out", "run"]);
+    let predict = ["predict", "net.nn", "--weights", "run/last.safetensors", "--input", "lines.csv"];
+    assert_eq!(succeeds(folder.path(), &predict).lines().count(), 3);
+}
+
 #[test]
 fn weights_of_another_vocabulary_are_refused() {
     let folder = tempfile::tempdir().expect("a folder for the test");

@@ -5,11 +5,13 @@ mod support;
 use nnc_compiler::autodiff;
 use nnc_compiler::ir::array::Array;
 use nnc_compiler::ir::attrs::{Attrs, Conv, ConvAxis, Slot};
-use nnc_compiler::ir::builder::Builder;
+use nnc_compiler::ir::builder::{Builder, Val};
+use nnc_compiler::ir::dim::Dim;
 use nnc_compiler::ir::graph::Graph;
 use nnc_compiler::ir::op::Domain;
 use nnc_compiler::ir::types::{DType, TensorType};
 use nnc_compiler::ops::conv::CONV;
+use nnc_compiler::passes::specialise::specialise;
 use support::cases::ty;
 use support::steps::assert_native_equals_oracle;
 use support::{Held, Rng, doubles, draw, outputs};
@@ -34,11 +36,11 @@ fn shape(rng: &mut Rng) -> Shape {
                 stride: 1 + rng.below(3),
                 dilation: 1 + rng.below(3),
                 spacing: *rng.pick(&[1, 1, 1, 2, 3, 4]),
-                before: rng.below(6) as i64 - 2,
-                after: rng.below(6) as i64 - 2,
+                before: Dim::constant(rng.below(6) as i64 - 2),
+                after: Dim::constant(rng.below(6) as i64 - 2),
             };
             // Cutting off more than there is, is no convolution that anything makes.
-            if axis.results(size as i64, taps as i64).is_some_and(|n| n < 40) {
+            if axis.results(&Dim::from(size), &Dim::from(taps)).is_some_and(|n| n < Dim::constant(40)) {
                 x.push(size);
                 w.push(taps);
                 axes.push(axis);
@@ -85,7 +87,8 @@ impl Shape {
             for k in every(&self.w[..d + 2]) {
                 let mut from = vec![o[0], k[0]];
                 for (i, axis) in self.axes.iter().enumerate() {
-                    let place = (o[i + 1] * axis.stride + k[i + 1] * axis.dilation) as i64 - axis.before;
+                    let before = axis.before.as_constant().expect("a number");
+                    let place = (o[i + 1] * axis.stride + k[i + 1] * axis.dilation) as i64 - before;
                     let element = place / axis.spacing as i64;
                     if place >= 0 && place % axis.spacing as i64 == 0 && element < self.x[i + 2] as i64 {
                         from.push(element as usize);
@@ -129,6 +132,59 @@ fn random_shapes_follow_the_definition() {
                 }
             }
             assert_native_equals_oracle(&graph, &held, &what);
+        }
+    }
+}
+
+/// A convolution along an axis of this size and windows of what it gives, their gradients, and the gradients of these.
+fn along(size: Dim, axis: &ConvAxis, window: [usize; 3]) -> Graph {
+    let b = Builder::new();
+    let x = b.read(
+        Slot::Input(0),
+        TensorType::new(
+            DType::F64,
+            [2, 1].map(Dim::from).into_iter().chain([size, Dim::from(1), Dim::from(3)]).collect(),
+        ),
+    );
+    let w = b.read(Slot::Input(1), ty(DType::F64, &[1, 3, 3, 1, 2]));
+    let [taps, stride, dilation] = window;
+    let y = x.conv(w, vec![axis.clone()]).window(1, taps, stride, dilation);
+    let all = |v: Val<'_>| (0..v.ty().rank()).collect::<Vec<usize>>();
+    let loss = (y * y).sum(&all(y));
+    let first = autodiff::gradient(&b, loss, &[x.value, w.value]).expect("smooth");
+    let first: Vec<Val<'_>> = first.into_iter().flatten().collect();
+    let sum = first.iter().map(|g| (*g * *g).sum(&all(*g))).reduce(|a, b| a + b).expect("two");
+    let second = autodiff::gradient(&b, sum, &[x.value, w.value]).expect("smooth");
+    [y].into_iter().chain(first.clone()).chain(second.into_iter().flatten()).for_each(|v| b.output("v", v));
+    b.finish()
+}
+
+#[test]
+fn a_free_size_gives_what_each_number_gives() {
+    let mut rng = Rng(5);
+    for case in 0..24 {
+        let axis = ConvAxis {
+            stride: 1 + rng.below(3),
+            dilation: 1 + rng.below(2),
+            spacing: *rng.pick(&[1, 1, 2, 3]),
+            before: Dim::constant(rng.below(4) as i64 - 1),
+            after: Dim::constant(rng.below(4) as i64 - 1),
+        };
+        let window = [1 + rng.below(3), 1 + rng.below(3), 1 + rng.below(2)];
+        let free = along(Dim::sym("time"), &axis, window);
+        for n in [19, 20, 24] {
+            let sized = specialise(&free, &|_| Some(n as i64)).expect("long enough");
+            let fixed = along(Dim::from(n), &axis, window);
+            let operands = [ty(DType::F64, &[2, 1, n, 1, 3]), ty(DType::F64, &[1, 3, 3, 1, 2])]
+                .map(|t| draw(&mut rng, &t, Domain::Float(-1.0, 1.0)));
+            let held = Held::inputs(&operands);
+            let what = format!("case {case}: {n} {axis:?} {window:?}");
+            for (got, wanted) in outputs(&sized, &held).iter().zip(&outputs(&fixed, &held)) {
+                assert_eq!(doubles(got), doubles(wanted), "{what}");
+            }
+            if n == 20 {
+                assert_native_equals_oracle(&sized, &held, &what);
+            }
         }
     }
 }

@@ -98,7 +98,7 @@ impl<'a> Elab<'a> {
         };
         let n = |n: usize| Dim::from(n);
         let mut images = vec![rows, n(1)];
-        images.extend(slides.iter().map(|s| n(s.size)).chain([n(groups), Dim::constant(c)]));
+        images.extend(slides.iter().map(|s| s.size.clone()).chain([n(groups), Dim::constant(c)]));
         let mut window = vec![n(1)];
         window.extend(taps.iter().map(|t| n(*t)).chain([Dim::constant(c), n(groups), Dim::constant(m)]));
         let out = xv.reshape(images).conv(wv.reshape(window), rules);
@@ -125,15 +125,17 @@ fn spread(slide: &Slide, extra: usize, call: &Call<'_>) -> ConvAxis {
     let (before, after) = match call.named("padding") {
         Some((Value::Text(word), _)) if word == "same" => {
             let total = slide.reach() as i64 - slide.stride as i64;
-            (total.max(0) / 2, total - total.max(0) / 2)
+            (Dim::constant(total.max(0) / 2), Dim::constant(total - total.max(0) / 2))
         }
-        _ => slide.padding,
+        _ => slide.padding.clone(),
     };
+    // Paddings are whole numbers from 0 on, so the differences stay within 64 bits.
+    let left = |end: i64, cut: &Dim| Dim::constant(end).checked_sub(cut).unwrap_or_else(|| Dim::constant(0));
     ConvAxis {
         stride: 1,
         dilation: slide.dilation,
         spacing: slide.stride,
-        before: reach - before,
-        after: reach - after + extra as i64,
+        before: left(reach, &before),
+        after: left(reach.saturating_add(extra as i64), &after),
     }
 }

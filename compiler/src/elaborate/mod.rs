@@ -10,6 +10,7 @@ mod axes;
 mod begin;
 mod binary;
 mod block;
+mod buckets;
 mod cadence;
 mod call;
 mod carry;
@@ -175,6 +176,8 @@ struct Elab<'a> {
     inputs: Vec<Input>,
     /// The padded axes of the fields elaborated so far.
     padded: Vec<padding::Padded>,
+    /// Windows that slide along axes of free sizes.
+    needs: Vec<buckets::Need>,
     sites: Vec<Site>,
     site_numbers: HashMap<Site, SiteId>,
     /// Keys by stream, and draws made so far in the graph being built, by path.
@@ -230,6 +233,7 @@ impl<'a> Elab<'a> {
             gathered: None,
             inputs: vec![],
             padded: vec![],
+            needs: vec![],
             sites: vec![],
             site_numbers: HashMap::new(),
             streams: HashMap::new(),
@@ -262,6 +266,7 @@ impl<'a> Elab<'a> {
         }
         let train = items.train.first().and_then(|block| self.train(block));
         let predict = items.predict.iter().filter_map(|block| self.predict(block)).collect();
+        self.fit_buckets();
         let initialise = std::mem::take(&mut self.initialise);
         let initialise = finish(initialise)?;
         let table = table::rows(&self.states, &self.averages, train.as_ref().map(|t| &t.evaluate), &self.padded_axes());

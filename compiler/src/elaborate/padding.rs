@@ -2,6 +2,7 @@
 //! fields are used.
 
 use super::Elab;
+use super::buckets::buckets;
 use super::data::{BATCH, Known};
 use super::primitives::Call;
 use super::scope::BoundAxis;
@@ -39,11 +40,13 @@ pub(super) struct Padded {
     /// The data block.
     data: String,
     /// The free size that it has in graphs.
-    size: Dim,
+    pub(super) size: Dim,
     /// What the runtime is told.
-    axis: PaddedAxis,
+    pub(super) axis: PaddedAxis,
+    /// Where it is declared.
+    pub(super) span: Span,
     /// Whether the buckets are written.
-    written: bool,
+    pub(super) written: bool,
     /// The shortest and the longest row.
     lengths: (usize, usize),
     /// A column that tells the length of each row, and where it is read.
@@ -183,7 +186,8 @@ impl<'a> Elab<'a> {
             let size = if taken { Dim::sym(&format!("{data}.{}", declared.name)) } else { size };
             let axis = PaddedAxis { name: declared.name.to_owned(), buckets: declared.buckets.clone() };
             let (written, lengths) = (!declared.buckets.is_empty(), (shortest, longest));
-            self.padded.push(Padded { data: data.to_owned(), size, axis, written, lengths, measure });
+            let (data, span) = (data.to_owned(), declared.span);
+            self.padded.push(Padded { data, size, axis, span, written, lengths, measure });
             self.padded.len() - 1
         });
         let padded = &mut self.padded[number];
@@ -324,27 +328,5 @@ impl<'a> Elab<'a> {
         names.sort_unstable();
         let name = names.first().map(|name| (*name).clone());
         Axis { name: name.map(|name| self.axis_name(&name)), ..Axis::of(size) }
-    }
-}
-
-/// The sizes that an axis of rows of these lengths may have: powers of two and one and a half times these, the last as long as the
-/// longest row. Each is at most half longer than the one before, so that at most a third of a row is filled up in vain.
-fn buckets((shortest, longest): (usize, usize)) -> Vec<usize> {
-    let powers = (0..usize::BITS - 1).map(|n| 1usize << n);
-    let sizes = powers.flat_map(|p| if p > 1 { vec![p, p.saturating_add(p / 2)] } else { vec![p] });
-    let below = sizes.take_while(|&size| size < longest).filter(|&size| size >= shortest);
-    below.chain([longest.max(1)]).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::buckets;
-
-    #[test]
-    fn buckets_reach_from_the_shortest_row_to_the_longest() {
-        assert_eq!(buckets((0, 20)), [1, 2, 3, 4, 6, 8, 12, 16, 20]);
-        assert_eq!(buckets((7, 16)), [8, 12, 16]);
-        assert_eq!(buckets((5, 5)), [5]);
-        assert_eq!(buckets((0, 0)), [1]);
     }
 }

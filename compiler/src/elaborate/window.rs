@@ -6,7 +6,7 @@ use super::Elab;
 use super::axes::explain_axes;
 use super::primitives::Call;
 use super::value::{Axis, From, Tensor, Value, show_axis};
-use crate::ir::attrs::ConvAxis;
+use crate::ir::attrs::{ConvAxis, extent};
 use crate::ir::dim::Dim;
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
@@ -17,31 +17,58 @@ pub(super) struct Slide {
     /// Where the axis lies in x.
     pub(super) axis: usize,
     /// Elements of x.
-    pub(super) size: usize,
+    pub(super) size: Dim,
     pub(super) taps: usize,
     pub(super) stride: usize,
     pub(super) dilation: usize,
-    pub(super) padding: (i64, i64),
+    pub(super) padding: (Dim, Dim),
 }
 
 impl Slide {
     pub(super) fn rule(&self) -> ConvAxis {
-        let (before, after) = self.padding;
+        let (before, after) = self.padding.clone();
         ConvAxis { stride: self.stride, dilation: self.dilation, spacing: 1, before, after }
     }
 
-    /// Lets a last window that begins before the end reach beyond it.
-    fn ceil(&mut self) {
-        let before_end = self.size as i64 + self.padding.0;
-        let rest = (before_end + self.padding.1 - self.reach() as i64).max(0) as usize;
-        let last = rest.div_ceil(self.stride) * self.stride;
-        if (last as i64) < before_end {
-            self.padding.1 += (last - rest) as i64;
+    /// The zeros before and after, where they are numbers.
+    pub(super) fn zeros(&self) -> Option<(i64, i64)> {
+        self.padding.0.as_constant().zip(self.padding.1.as_constant())
+    }
+
+    /// Lets a last window that begins before the end reach beyond it; whether it is known how far.
+    fn ceil(&mut self) -> bool {
+        let (Some(size), Some((before, after))) = (self.size.as_constant(), self.zeros()) else {
+            return self.stride == 1;
+        };
+        let before_end = size.saturating_add(before);
+        let rest = before_end.saturating_add(after).saturating_sub(self.reach() as i64).max(0);
+        let stride = self.stride as i64;
+        let last = (rest / stride + i64::from(rest % stride > 0)).saturating_mul(stride);
+        if last < before_end {
+            self.padding.1 = Dim::constant(after.saturating_add(last - rest));
         }
+        true
+    }
+
+    /// The zeros around it so that windows one apart keep the size and others are as many as there are steps in it.
+    fn same(&self) -> Option<(Dim, Dim)> {
+        let (stride, reach) = (self.stride as i64, self.reach() as i64);
+        let windows = self.size.checked_add(&Dim::constant(stride - 1))?.div_floor(stride)?;
+        let total = extent(&windows, self.stride)?.checked_add(&Dim::constant(reach))?.checked_sub(&self.size)?;
+        let total = match total.as_constant() {
+            Some(n) => Dim::constant(n.max(0)),
+            // Steps of more than a window would leave places out for some sizes, of which none can be taken away.
+            None if reach < stride => return None,
+            None => total,
+        };
+        let before = total.div_floor(2)?;
+        let after = total.checked_sub(&before)?;
+        Some((before, after))
     }
 
     /// The places that a window reaches over.
     pub(super) fn reach(&self) -> usize {
+        // Both are below 2^31.
         (self.taps - 1) * self.dilation + 1
     }
 }
@@ -76,9 +103,14 @@ impl<'a> Elab<'a> {
         match value {
             Value::Text(word) if word == "same" => {
                 for s in slides {
-                    let windows = s.size.div_ceil(s.stride);
-                    let total = (windows.saturating_sub(1) * s.stride + s.reach()).saturating_sub(s.size) as i64;
-                    s.padding = (total / 2, total - total / 2);
+                    let Some(padding) = s.same() else {
+                        let what =
+                            format!("`same` is not built for steps of {} along a size such as {}", s.stride, s.size);
+                        let d = Diagnostic::error(codes::UNSUPPORTED, at, what);
+                        self.report(d.help("give the padding as a number, `padding = 1`"));
+                        return None;
+                    };
+                    s.padding = padding;
                 }
             }
             Value::Text(word) if word == "valid" => {}
@@ -91,19 +123,20 @@ impl<'a> Elab<'a> {
                 }
                 for (s, item) in slides.iter_mut().zip(items) {
                     s.padding = match item {
-                        Value::List(pair) if pair.len() == 2 => {
-                            (self.count(&pair[0], at, what, 0)? as i64, self.count(&pair[1], at, what, 0)? as i64)
-                        }
+                        Value::List(pair) if pair.len() == 2 => (
+                            Dim::from(self.count(&pair[0], at, what, 0)?),
+                            Dim::from(self.count(&pair[1], at, what, 0)?),
+                        ),
                         one => {
-                            let p = self.count(&one, at, what, 0)? as i64;
-                            (p, p)
+                            let p = Dim::from(self.count(&one, at, what, 0)?);
+                            (p.clone(), p)
                         }
                     };
                 }
             }
             value => {
-                let p = self.count(&value, at, what, 0)? as i64;
-                slides.iter_mut().for_each(|s| s.padding = (p, p));
+                let p = Dim::from(self.count(&value, at, what, 0)?);
+                slides.iter_mut().for_each(|s| s.padding = (p.clone(), p.clone()));
             }
         }
         Some(())
@@ -126,29 +159,22 @@ impl<'a> Elab<'a> {
         let dilations = self.each(call.named("dilation"), n, "the dilation", 1)?;
         let mut slides = vec![];
         for i in 0..n {
-            let axis = &x.axes[places[i]];
-            let Some(size) = axis.size.as_constant() else {
-                let d = Diagnostic::error(
-                    codes::NOT_CONSTANT,
-                    call.span,
-                    "windows slide only along axes whose size is known before the program runs",
-                );
-                self.report(d.label(format!("{} is known only then", show_axis(axis))));
-                return None;
-            };
-            slides.push(Slide {
-                axis: places[i],
-                size: size as usize,
-                taps: taps[i],
-                stride: strides[i],
-                dilation: dilations[i],
-                padding: (0, 0),
-            });
+            let (taps, dilation) = (taps[i], dilations[i]);
+            let size = x.axes[places[i]].size.clone();
+            let padding = (Dim::constant(0), Dim::constant(0));
+            slides.push(Slide { axis: places[i], size, taps, stride: strides[i], dilation, padding });
         }
         self.paddings(call.named("padding"), &mut slides)?;
         match call.named("ceil") {
             None | Some((Value::Bool(false), _)) => {}
-            Some((Value::Bool(true), _)) => slides.iter_mut().for_each(Slide::ceil),
+            Some((Value::Bool(true), at)) => {
+                if let Some(slide) = slides.iter_mut().find_map(|slide| if slide.ceil() { None } else { Some(slide) }) {
+                    let what = "`ceil` is built for axes whose size is known before the program runs";
+                    let d = Diagnostic::error(codes::UNSUPPORTED, at, what);
+                    self.report(d.label(format!("{} is known only then", show_axis(&x.axes[slide.axis]))));
+                    return None;
+                }
+            }
             Some((other, at)) => {
                 self.wrong_kind(&other, at, "`true` or `false`");
                 return None;
@@ -159,19 +185,22 @@ impl<'a> Elab<'a> {
 
     /// An axis after windows have slid along it: its size, with the story of it.
     pub(super) fn slid(&mut self, axis: &Axis, slide: &Slide, rule: &ConvAxis, call: Span) -> Option<Axis> {
-        let (size, taps) = (slide.size, slide.taps);
-        let (before, after) = slide.padding;
-        let around =
-            if (before, after) == (0, 0) { String::new() } else { format!(" with {before} + {after} around it") };
+        let (size, taps) = (&slide.size, slide.taps);
+        let (before, after) = &slide.padding;
+        let around = match slide.zeros() {
+            Some((0, 0)) => String::new(),
+            _ => format!(" with {before} + {after} around it"),
+        };
         let steps = if slide.stride == 1 { String::new() } else { format!(", in steps of {}", slide.stride) };
-        match rule.results(size as i64, taps as i64) {
+        match rule.results(size, &Dim::from(taps)) {
             Some(n) => {
                 // Inside the library every convolution stands in the same place: the user's line tells them apart.
                 let library = self.items.is_library(call.source);
                 let span = self.user_call().filter(|_| library).unwrap_or(call);
                 let from = From { span, text: format!("{n}: windows of {taps} over {size}{around}{steps}") };
-                let name = if n == size as i64 { axis.name.clone() } else { None };
-                Some(Axis { name, from: Some(from), ..Axis::of(Dim::constant(n)) })
+                let name = if n == *size { axis.name.clone() } else { None };
+                self.need_windows(&n, slide, span)?;
+                Some(Axis { name, from: Some(from), ..Axis::of(n) })
             }
             None => {
                 let d = Diagnostic::error(

@@ -108,7 +108,7 @@ pub struct Conv {
 
 /// How windows slide along an axis: window `o` has its tap `k` at place `o·stride + k·dilation`; element `i` lies at place
 /// `before + i·spacing`, and what lies before the first and after the last element is zero.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct ConvAxis {
     /// Places from a window to the next, at least 1.
     pub stride: usize,
@@ -116,34 +116,45 @@ pub struct ConvAxis {
     pub dilation: usize,
     /// Places from an element to the next, at least 1.
     pub spacing: usize,
-    /// Zeros before the first element; places cut off if negative.
-    pub before: i64,
+    /// Zeros before the first element; places cut off if negative. In a gradient along a free axis it may depend on its size.
+    pub before: Dim,
     /// Zeros after the last element; places cut off if negative.
-    pub after: i64,
+    pub after: Dim,
 }
 
 impl ConvAxis {
     /// Windows one place apart over neighbouring elements, without zeros around.
-    pub const PLAIN: ConvAxis = ConvAxis { stride: 1, dilation: 1, spacing: 1, before: 0, after: 0 };
+    pub const PLAIN: ConvAxis =
+        ConvAxis { stride: 1, dilation: 1, spacing: 1, before: Dim::constant(0), after: Dim::constant(0) };
 
-    /// How many windows of `taps` there are over `size` elements; `None` if not even one fits.
-    pub fn results(&self, size: i64, taps: i64) -> Option<i64> {
-        if size < 1 || taps < 1 || self.stride == 0 || self.dilation == 0 || self.spacing == 0 {
+    /// How many windows of `taps` there are over `size` elements; `None` if not even one fits, or a number leaves 64 bits. Of
+    /// free sizes, whether one fits is known when they are put in.
+    pub fn results(&self, size: &Dim, taps: &Dim) -> Option<Dim> {
+        let at_least = |n: &Dim, least: i64| n.as_constant().is_none_or(|n| n >= least);
+        if !at_least(size, 1) || !at_least(taps, 1) || self.stride == 0 || self.dilation == 0 || self.spacing == 0 {
             return None;
         }
-        let places = (size - 1).checked_mul(self.spacing as i64)?.checked_add(self.before)?.checked_add(self.after)?;
-        let rest = places.checked_sub((taps - 1).checked_mul(self.dilation as i64)?)?;
-        (rest >= 0).then(|| rest / self.stride as i64 + 1)
+        let places = extent(size, self.spacing)?.checked_add(&self.before)?.checked_add(&self.after)?;
+        let rest = places.checked_sub(&extent(taps, self.dilation)?)?;
+        if !at_least(&rest, 0) {
+            return None;
+        }
+        rest.div_floor(i64::try_from(self.stride).ok()?)?.checked_add(&Dim::constant(1))
     }
 }
 
+/// From the first to the last of `n` things that lie `step` apart; `None` when it leaves 64 bits.
+pub fn extent(n: &Dim, step: usize) -> Option<Dim> {
+    n.checked_sub(&Dim::constant(1))?.checked_mul(&Dim::constant(i64::try_from(step).ok()?))
+}
+
 /// An axis of `len` elements as windows: tap `k` of window `o` is element `o·stride + k·dilation`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Window {
     /// The axis; of windows, the first of the two.
     pub axis: usize,
     /// Its elements.
-    pub len: usize,
+    pub len: Dim,
     /// Taps of a window.
     pub size: usize,
     /// Elements from a window to the next.

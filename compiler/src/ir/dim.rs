@@ -1,5 +1,6 @@
-//! Sizes of axes: integer polynomials in the free sizes, in normal form, so that two sizes are equal exactly when their
-//! normal forms are. Almost every size is a number; `batch` is the usual free one.
+//! Sizes of axes: integer polynomials in the free sizes and in whole quotients, in normal form, so that two sizes without
+//! quotients are equal exactly when their normal forms are, and any two are if their normal forms are. Almost every size is a
+//! number; `batch` is the usual free one, and windows some places apart along a free axis make a quotient.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -9,10 +10,19 @@ use std::sync::Arc;
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Sym(pub Arc<str>);
 
-/// A product of free sizes with their powers, sorted by name.
-type Monomial = Vec<(Sym, u32)>;
+/// What polynomials are made of.
+#[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Atom {
+    Free(Sym),
+    /// The whole quotient of a size by a number above 1, rounded down. The size's coefficients and its number lie below the
+    /// divisor, none is negative, and it is no quotient plus a number.
+    Floor(Arc<Dim>, i64),
+}
 
-/// An integer polynomial in the free sizes.
+/// A product of atoms with their powers, sorted.
+type Monomial = Vec<(Atom, u32)>;
+
+/// An integer polynomial in the free sizes and in whole quotients.
 #[derive(Debug, Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Dim {
     /// Coefficients by monomial, none of which is empty; no coefficient is zero.
@@ -23,13 +33,17 @@ pub struct Dim {
 
 impl Dim {
     /// The number `n`.
-    pub fn constant(n: i64) -> Dim {
+    pub const fn constant(n: i64) -> Dim {
         Dim { terms: BTreeMap::new(), number: n }
     }
 
     /// The free size `name`.
     pub fn sym(name: &str) -> Dim {
-        Dim { terms: BTreeMap::from([(vec![(Sym(name.into()), 1)], 1)]), number: 0 }
+        Dim::atom(Atom::Free(Sym(name.into())))
+    }
+
+    fn atom(atom: Atom) -> Dim {
+        Dim { terms: BTreeMap::from([(vec![(atom, 1)], 1)]), number: 0 }
     }
 
     /// The number it is, if no free size occurs.
@@ -44,7 +58,7 @@ impl Dim {
 
     /// Whether it is one free size, as it stands.
     pub fn is_sym(&self) -> bool {
-        let one = |(m, &factor): (&Monomial, &i64)| factor == 1 && matches!(m.as_slice(), [(_, 1)]);
+        let one = |(m, &factor): (&Monomial, &i64)| factor == 1 && matches!(m.as_slice(), [(Atom::Free(_), 1)]);
         self.number == 0 && self.terms.len() == 1 && self.terms.iter().all(one)
     }
 
@@ -73,7 +87,7 @@ impl Dim {
         let mut res = self.times(other.number)?.checked_add(&other.without_number().times(self.number)?)?;
         for (m1, c1) in &self.terms {
             for (m2, c2) in &other.terms {
-                let mut powers: BTreeMap<Sym, u32> = m1.iter().cloned().collect();
+                let mut powers: BTreeMap<Atom, u32> = m1.iter().cloned().collect();
                 for (s, p) in m2 {
                     let power = powers.entry(s.clone()).or_insert(0);
                     *power = power.checked_add(*p)?;
@@ -99,6 +113,31 @@ impl Dim {
         self.each(|c| (c.checked_rem(n)? == 0).then(|| c / n))
     }
 
+    /// The whole quotient by a number of at least 1, rounded down; `None` on overflow.
+    ///
+    /// With `self = n·q + r` it is `q + floor(r / n)`, and `floor((floor(a / m) + c) / n) = floor((a + m·c) / (m·n))`.
+    pub fn div_floor(&self, n: i64) -> Option<Dim> {
+        if n < 1 {
+            return None;
+        }
+        let (whole, rest) = (self.each(|c| Some(c.div_euclid(n)))?, self.each(|c| Some(c.rem_euclid(n)))?);
+        if rest.terms.is_empty() {
+            return Some(whole);
+        }
+        let quotient =
+            rest.terms.iter().next().filter(|_| rest.terms.len() == 1).and_then(|(m, c)| match m.as_slice() {
+                [(Atom::Floor(size, by), 1)] if *c == 1 => Some((size, *by)),
+                _ => None,
+            });
+        let rounded = match quotient {
+            Some((size, by)) => {
+                size.checked_add(&Dim::constant(rest.number.checked_mul(by)?))?.div_floor(by.checked_mul(n)?)?
+            }
+            None => Dim::atom(Atom::Floor(Arc::new(rest), n)),
+        };
+        whole.checked_add(&rounded)
+    }
+
     /// `f` of every coefficient.
     fn each(&self, f: impl Fn(i64) -> Option<i64>) -> Option<Dim> {
         let number = f(self.number)?;
@@ -117,8 +156,12 @@ impl Dim {
         let mut sum = self.number;
         for (monomial, c) in &self.terms {
             let mut product = *c;
-            for (s, power) in monomial {
-                product = product.checked_mul(size(s)?.checked_pow(*power)?)?;
+            for (atom, power) in monomial {
+                let value = match atom {
+                    Atom::Free(sym) => size(sym)?,
+                    Atom::Floor(of, by) => of.eval(size)?.div_euclid(*by),
+                };
+                product = product.checked_mul(value.checked_pow(*power)?)?;
             }
             sum = sum.checked_add(product)?;
         }
@@ -126,8 +169,11 @@ impl Dim {
     }
 
     /// The free sizes that occur.
-    pub fn syms(&self) -> impl Iterator<Item = &Sym> {
-        self.terms.keys().flatten().map(|(s, _)| s)
+    pub fn syms(&self) -> Box<dyn Iterator<Item = &Sym> + '_> {
+        Box::new(self.terms.keys().flatten().flat_map(|(atom, _)| match atom {
+            Atom::Free(sym) => Box::new(std::iter::once(sym)),
+            Atom::Floor(of, _) => of.syms(),
+        }))
     }
 }
 
@@ -161,7 +207,11 @@ impl fmt::Display for Dim {
                 if j > 0 {
                     f.write_str("*")?;
                 }
-                f.write_str(&s.0)?;
+                match s {
+                    Atom::Free(sym) => f.write_str(&sym.0)?,
+                    Atom::Floor(of, by) if of.is_sym() => write!(f, "floor({of} / {by})")?,
+                    Atom::Floor(of, by) => write!(f, "floor(({of}) / {by})")?,
+                }
                 if *power != 1 {
                     write!(f, "^{power}")?;
                 }
@@ -174,6 +224,29 @@ impl fmt::Display for Dim {
 #[cfg(test)]
 mod tests {
     use super::Dim;
+
+    #[test]
+    fn whole_quotients_have_a_normal_form() {
+        let number = Dim::constant;
+        let t = Dim::sym("time");
+        let add = |d: &Dim, n: i64| d.checked_add(&number(n)).unwrap();
+        let half = t.div_floor(2).unwrap();
+        assert_eq!(add(&t, 5).div_floor(2).unwrap().to_string(), "floor((time + 1) / 2) + 2");
+        assert_eq!(add(&t.checked_mul(&number(4)).unwrap(), -3).div_floor(2).unwrap().to_string(), "2*time - 2");
+        assert_eq!(add(&half, 3).div_floor(3), add(&t, 6).div_floor(6));
+        assert_eq!(add(&half, 3).div_floor(3).unwrap().to_string(), "floor(time / 6) + 1");
+        assert!(half.syms().eq(t.syms()) && !half.is_sym());
+        assert_eq!((number(-7).div_floor(2), number(7).div_floor(0)), (Some(number(-4)), None));
+        for n in 0..50 {
+            let size = |_: &_| Some(n);
+            for (by, more) in [(2, -3), (3, 1), (5, 12)] {
+                let once = add(&t.checked_mul(&number(7)).unwrap(), more);
+                let twice = add(&once.div_floor(by).unwrap(), more).div_floor(4).unwrap();
+                let want = ((7 * n + more).div_euclid(by) + more).div_euclid(4);
+                assert_eq!(twice.eval(&size), Some(want), "{twice} at {n}");
+            }
+        }
+    }
 
     #[test]
     fn equal_polynomials_have_equal_normal_forms() {

@@ -4,7 +4,7 @@ use super::contract::chain;
 use super::infer::wrong_attrs;
 use super::movement::{REVERSE, row_major};
 use crate::ir::array::Array;
-use crate::ir::attrs::{Attrs, Conv, ConvAxis};
+use crate::ir::attrs::{Attrs, Conv, ConvAxis, extent};
 use crate::ir::builder::Val;
 use crate::ir::dim::Dim;
 use crate::ir::op::{Arity, Domain, InferError, Lower, Meaning, OpDef, Reference, Vjp};
@@ -39,10 +39,9 @@ pub static CONV: OpDef = OpDef {
         }
         let mut shape = vec![x.shape[0].clone()];
         for (i, axis) in axes.iter().enumerate() {
-            let sizes = x.shape[i + 2].as_constant().zip(w.shape[i + 1].as_constant());
-            let Some((size, taps)) = sizes else { return Err(InferError::new("windows slide along free sizes")) };
+            let (size, taps) = (&x.shape[i + 2], &w.shape[i + 1]);
             match axis.results(size, taps) {
-                Some(n) => shape.push(Dim::constant(n)),
+                Some(n) => shape.push(n),
                 None => {
                     let what = format!("a window of {taps} does not fit into {size}");
                     return Err(InferError::axes(what, (0, i + 2), (1, i + 1)));
@@ -77,11 +76,11 @@ fn grad_x<'b>(axes: &[ConvAxis], ct: Val<'b>, x: Val<'b>, w: Val<'b>) -> Val<'b>
     let d = axes.len();
     let (x_shape, w_shape, ct_shape) = (x.ty().shape, w.ty().shape, ct.ty().shape);
     let adjoint = (0..d).map(|i| {
-        let (axis, taps) = (&axes[i], number(&w_shape[i + 1]));
-        let before = (taps - 1) * axis.dilation as i64 - axis.before;
-        let after = (number(&x_shape[i + 2]) - 1) * axis.spacing as i64 + (taps - 1) * axis.dilation as i64
-            - before
-            - (number(&ct_shape[i + 1]) - 1) * axis.stride as i64;
+        let axis = &axes[i];
+        let taps = far(&w_shape[i + 1], axis.dilation);
+        let before = less(&taps, &axis.before);
+        let after = less(&far(&x_shape[i + 2], axis.spacing), &far(&ct_shape[i + 1], axis.stride));
+        let after = less(&after, &less(&before, &taps));
         ConvAxis { stride: axis.spacing, dilation: axis.dilation, spacing: axis.stride, before, after }
     });
     // [b, o…, g, m] gets an r of one; [r, k…, c, g, m] becomes [1, k…, m, g, r·c] with the taps reversed.
@@ -107,10 +106,10 @@ fn grad_w<'b>(axes: &[ConvAxis], ct: Val<'b>, x: Val<'b>, w: Val<'b>) -> Val<'b>
     let (x_shape, w_shape, ct_shape) = (x.ty().shape, w.ty().shape, ct.ty().shape);
     let adjoint = (0..d).map(|i| {
         let axis = &axes[i];
-        let reach = (number(&ct_shape[i + 1]) - 1) * axis.stride as i64
-            + (number(&w_shape[i + 1]) - 1) * axis.dilation as i64
-            - (number(&x_shape[i + 2]) - 1) * axis.spacing as i64;
-        ConvAxis { stride: axis.dilation, dilation: axis.stride, after: reach - axis.before, ..*axis }
+        // What the windows reach over beyond x.
+        let beyond = less(&far(&ct_shape[i + 1], axis.stride), &far(&x_shape[i + 2], axis.spacing));
+        let after = less(&beyond, &less(&axis.before, &far(&w_shape[i + 1], axis.dilation)));
+        ConvAxis { stride: axis.dilation, dilation: axis.stride, after, ..axis.clone() }
     });
     let (r, c) = (&x_shape[1], &x_shape[d + 3]);
     // [b, r, s…, g, c] to [r·c, b, s…, g, 1]; [b, o…, g, m] gets channels of one.
@@ -127,9 +126,14 @@ fn grad_w<'b>(axes: &[ConvAxis], ct: Val<'b>, x: Val<'b>, w: Val<'b>) -> Val<'b>
     out.reshape(apart).permute(order)
 }
 
-/// A size that inference has shown to be a number.
-fn number(dim: &Dim) -> i64 {
-    dim.as_constant().unwrap_or(0)
+/// [`extent`] of what a convolution has, so it does not leave 64 bits.
+fn far(n: &Dim, step: usize) -> Dim {
+    extent(n, step).unwrap_or_else(|| Dim::constant(0))
+}
+
+/// The difference of places of a convolution, which does not leave 64 bits.
+fn less(a: &Dim, b: &Dim) -> Dim {
+    a.checked_sub(b).unwrap_or_else(|| Dim::constant(0))
 }
 
 fn joined(r: &Dim, c: &Dim) -> Dim {
@@ -173,7 +177,9 @@ pub fn phases(axis: &ConvAxis, taps: usize, results: usize) -> Vec<Phase> {
     let (stride, dilation, spacing) = (axis.stride, axis.dilation, axis.spacing);
     let step = spacing / gcd(spacing, stride);
     let tap_step = spacing / gcd(spacing, dilation);
-    let place = |o: usize, k: usize| (o * stride + k * dilation) as i64 - axis.before;
+    // A number, once a graph has its sizes.
+    let before = axis.before.as_constant().unwrap_or(0);
+    let place = |o: usize, k: usize| (o * stride + k * dilation) as i64 - before;
     (0..step.min(results))
         .map(|first| {
             let tap = (0..tap_step.min(taps)).find(|&k| place(first, k).rem_euclid(spacing as i64) == 0);

@@ -21,10 +21,10 @@ fn rule(attrs: &Attrs) -> &Window {
     }
 }
 
-/// How many windows there are along an axis of a constant size.
-fn windows(w: &Window, size: &Dim) -> Option<i64> {
+/// How many windows there are.
+fn windows(w: &Window) -> Option<Dim> {
     let axis = ConvAxis { stride: w.stride, dilation: w.dilation, ..ConvAxis::PLAIN };
-    axis.results(size.as_constant()?, w.size as i64)
+    axis.results(&w.len, &Dim::from(w.size))
 }
 
 /// An axis becomes two: the windows and their taps.
@@ -35,12 +35,12 @@ pub static WINDOW: OpDef = OpDef {
     infer: |args, attrs| {
         let Attrs::Window(w) = attrs else { return Err(wrong_attrs()) };
         let Some(size) = args[0].shape.get(w.axis) else { return Err(InferError::new("no such axis")) };
-        let Some(n) = windows(w, size).filter(|_| size == &Dim::from(w.len)) else {
+        let Some(n) = windows(w).filter(|_| *size == w.len) else {
             let what = format!("a window of {} does not fit into {size}", w.size);
             return Err(InferError::axes(what, (0, w.axis), (0, w.axis)));
         };
         let mut shape = args[0].shape.clone();
-        shape.splice(w.axis..=w.axis, [Dim::constant(n), Dim::from(w.size)]);
+        shape.splice(w.axis..=w.axis, [n, Dim::from(w.size)]);
         Ok(vec![TensorType::new(args[0].dtype, shape)])
     },
     meaning: Meaning::Tensor(|args, attrs, types| {
@@ -75,12 +75,12 @@ pub static OVERLAP: OpDef = OpDef {
         let (Some(n), Some(taps)) = (args[0].shape.get(w.axis), args[0].shape.get(w.axis + 1)) else {
             return Err(InferError::new("no such axis"));
         };
-        let fits = windows(w, &Dim::from(w.len)).is_some_and(|m| *n == Dim::constant(m));
+        let fits = windows(w).is_some_and(|m| *n == m);
         if !fits || *taps != Dim::from(w.size) || !is_float(args[0].dtype) {
             return Err(InferError::new(format!("{} is no {} elements in windows of {}", args[0], w.len, w.size)));
         }
         let mut shape = args[0].shape.clone();
-        shape.splice(w.axis..w.axis + 2, [Dim::from(w.len)]);
+        shape.splice(w.axis..w.axis + 2, [w.len.clone()]);
         Ok(vec![TensorType::new(args[0].dtype, shape)])
     },
     meaning: Meaning::Tensor(|args, attrs, types| {
@@ -109,15 +109,17 @@ pub static OVERLAP: OpDef = OpDef {
 };
 
 impl<'b> Val<'b> {
-    /// Axis `axis`, of a constant size, as windows and their taps. Windows side by side are a reshape, whose gradient is one.
+    /// Axis `axis` as windows and their taps. Windows side by side are a reshape, whose gradient is one.
     pub fn window(self, axis: usize, size: usize, stride: usize, dilation: usize) -> Val<'b> {
-        let shape = self.ty().shape;
-        let len = shape[axis].as_constant().map_or(0, |n| n as usize);
-        if stride == size && dilation == 1 && size <= len {
-            let whole = self.slice(axis, 0, Dim::from(len / size * size));
-            let mut apart = shape;
-            apart.splice(axis..=axis, [Dim::from(len / size), Dim::from(size)]);
-            return whole.reshape(apart);
+        let mut shape = self.ty().shape;
+        let len = shape[axis].clone();
+        let count = len.div_floor(size as i64).filter(|n| n.as_constant() != Some(0));
+        let whole = count.as_ref().and_then(|n| n.checked_mul(&Dim::from(size)));
+        // Of a free axis a part can be taken that leaves out a number of places.
+        let left_out = whole.as_ref().and_then(|whole| len.checked_sub(whole)?.as_constant());
+        if let (true, Some(count), Some(whole), Some(_)) = (stride == size && dilation == 1, count, whole, left_out) {
+            shape.splice(axis..=axis, [count, Dim::from(size)]);
+            return self.slice(axis, 0, whole).reshape(shape);
         }
         self.b.add(&WINDOW, Attrs::Window(Window { axis, len, size, stride, dilation }), &[self])
     }

@@ -1,7 +1,7 @@
 //! Numbers for the free sizes. A program knows no batch size; code is made for one.
 
 use super::rebuild::{Fate, try_rebuild};
-use crate::ir::attrs::{Attrs, Rows};
+use crate::ir::attrs::{Attrs, Conv, ConvAxis, Rows, Window};
 use crate::ir::dim::{Dim, Sym};
 use crate::ir::graph::{Graph, SiteId};
 use crate::ir::scan::Scan;
@@ -43,7 +43,7 @@ pub fn specialise(graph: &Graph, size: &dyn Fn(&Sym) -> Option<i64>) -> Result<G
                 let turns = number(&scan.turns, size).map_err(misfit)?;
                 Attrs::Scan(Arc::new(Scan { body: specialise(&scan.body, size)?, turns, ..(**scan).clone() }))
             }
-            attrs => sized(attrs, &|dim| number(dim, size)).map_err(misfit)?,
+            attrs => sized(attrs, size).map_err(misfit)?,
         };
         if let Some(c) = size_constant(&attrs) {
             return Ok(Fate::Value(visit.b.constant(c, vec![])));
@@ -57,18 +57,28 @@ pub fn specialise(graph: &Graph, size: &dyn Fn(&Sym) -> Option<i64>) -> Result<G
 
 /// The value of a size.
 fn number(dim: &Dim, size: &dyn Fn(&Sym) -> Option<i64>) -> Result<Dim, String> {
-    if let Some(unknown) = dim.syms().find(|s| size(s).is_none()) {
-        return Err(format!("the size `{}` is not known", unknown.0));
+    match value(dim, size)? {
+        n if n >= 0 => Ok(Dim::constant(n)),
+        n => Err(format!("the size {dim} is {n}")),
     }
-    match dim.eval(size) {
-        Some(n) if n >= 0 => Ok(Dim::constant(n)),
-        Some(n) => Err(format!("the size {dim} is {n}")),
-        None => Err(format!("the size {dim} is too large")),
+}
+
+/// The value of a polynomial in sizes.
+fn value(dim: &Dim, size: &dyn Fn(&Sym) -> Option<i64>) -> Result<i64, String> {
+    match (dim.syms().find(|s| size(s).is_none()), dim.eval(size)) {
+        (Some(unknown), _) => Err(format!("the size `{}` is not known", unknown.0)),
+        (None, None) => Err(format!("the size {dim} is too large")),
+        (None, Some(n)) => Ok(n),
     }
 }
 
 /// Attributes with every size replaced; a body is a graph of its own.
-fn sized(attrs: &Attrs, number: &dyn Fn(&Dim) -> Result<Dim, String>) -> Result<Attrs, String> {
+fn sized(attrs: &Attrs, size: &dyn Fn(&Sym) -> Option<i64>) -> Result<Attrs, String> {
+    let number = |dim: &Dim| number(dim, size);
+    // Zeros around an axis may be fewer than none.
+    let zeros = |dim: &Dim| value(dim, size).map(Dim::constant);
+    let axis =
+        |a: &ConvAxis| Ok::<_, String>(ConvAxis { before: zeros(&a.before)?, after: zeros(&a.after)?, ..a.clone() });
     let shape = |dims: &[Dim]| dims.iter().map(number).collect::<Result<Vec<Dim>, String>>();
     Ok(match attrs {
         Attrs::Const(c, dims) => Attrs::Const(*c, shape(dims)?),
@@ -79,6 +89,8 @@ fn sized(attrs: &Attrs, number: &dyn Fn(&Dim) -> Result<Dim, String>) -> Result<
         Attrs::Size(dtype, n) => Attrs::Size(*dtype, number(n)?),
         Attrs::Iota(n) => Attrs::Iota(number(n)?),
         Attrs::Rows(rows) => Attrs::Rows(Rows { size: number(&rows.size)?, ..rows.clone() }),
+        Attrs::Window(window) => Attrs::Window(Window { len: number(&window.len)?, ..window.clone() }),
+        Attrs::Conv(conv) => Attrs::Conv(Conv { axes: conv.axes.iter().map(axis).collect::<Result<_, _>>()? }),
         Attrs::Random { stream, shape: dims } => Attrs::Random { stream: *stream, shape: shape(dims)? },
         Attrs::None
         | Attrs::Table(_)
@@ -89,9 +101,7 @@ fn sized(attrs: &Attrs, number: &dyn Fn(&Dim) -> Result<Dim, String>) -> Result<
         | Attrs::Axes(_)
         | Attrs::Scan(_)
         | Attrs::Contract(_)
-        | Attrs::Conv(_)
-        | Attrs::Descending(_)
-        | Attrs::Window(_) => attrs.clone(),
+        | Attrs::Descending(_) => attrs.clone(),
     })
 }
 

@@ -113,7 +113,7 @@ pub fn cases(op: Op, float: DType) -> Vec<Case> {
         }
         "window" | "overlap" => {
             let case = |axis, [len, size, stride, dilation]: [usize; 4], from: &[usize]| {
-                let rule = Window { axis, len, size, stride, dilation };
+                let rule = Window { axis, len: Dim::from(len), size, stride, dilation };
                 let mut shape = from.to_vec();
                 if op.name == "overlap" {
                     shape.splice(axis..=axis, [(len - (size - 1) * dilation - 1) / stride + 1, size]);
@@ -244,14 +244,20 @@ fn element(op: Op, i: usize, float: DType) -> DType {
 
 /// Windows in one to three dimensions: strided, dilated, spaced out, padded, cut off, grouped, with several summed images.
 fn convolutions(float: DType) -> Vec<Case> {
-    let axis = |stride, dilation, spacing, before, after| ConvAxis { stride, dilation, spacing, before, after };
+    let axis = |stride, dilation, spacing, before: i64, after: i64| ConvAxis {
+        stride,
+        dilation,
+        spacing,
+        before: Dim::constant(before),
+        after: Dim::constant(after),
+    };
     let case = |x: &[usize], w: &[usize], axes: &[ConvAxis]| Case {
         attrs: Attrs::Conv(Conv { axes: axes.to_vec() }),
         operands: vec![ty(float, x), ty(float, w)],
     };
-    let plain = ConvAxis::PLAIN;
+    let plain = || ConvAxis::PLAIN;
     vec![
-        case(&[2, 1, 6, 5, 1, 3], &[1, 3, 2, 3, 1, 4], &[plain, plain]),
+        case(&[2, 1, 6, 5, 1, 3], &[1, 3, 2, 3, 1, 4], &[plain(), plain()]),
         case(&[2, 1, 6, 5, 1, 2], &[1, 3, 3, 2, 1, 3], &[axis(1, 1, 1, 1, 1), axis(1, 1, 1, 1, 1)]),
         case(&[1, 1, 7, 8, 1, 2], &[1, 3, 2, 2, 1, 2], &[axis(2, 1, 1, 1, 0), axis(3, 2, 1, 0, 2)]),
         case(&[2, 1, 4, 3, 1, 2], &[1, 3, 3, 2, 1, 2], &[axis(1, 1, 2, 2, 1), axis(1, 1, 2, 1, 2)]),
@@ -259,13 +265,13 @@ fn convolutions(float: DType) -> Vec<Case> {
         case(&[1, 1, 6, 1, 1], &[1, 2, 1, 1, 1], &[axis(4, 1, 2, 1, 1)]),
         case(&[1, 1, 5, 1, 2], &[1, 2, 2, 1, 1], &[axis(2, 2, 2, 1, 3)]),
         case(&[2, 1, 9, 1, 2], &[1, 3, 2, 1, 2], &[axis(2, 1, 1, -2, -1)]),
-        case(&[2, 1, 5, 4, 3, 2], &[1, 3, 2, 2, 3, 2], &[axis(1, 1, 1, 1, 1), plain]),
-        case(&[2, 1, 5, 4, 5, 1], &[1, 3, 2, 1, 5, 1], &[axis(1, 1, 1, 1, 1), plain]),
+        case(&[2, 1, 5, 4, 3, 2], &[1, 3, 2, 2, 3, 2], &[axis(1, 1, 1, 1, 1), plain()]),
+        case(&[2, 1, 5, 4, 5, 1], &[1, 3, 2, 1, 5, 1], &[axis(1, 1, 1, 1, 1), plain()]),
         case(&[2, 3, 5, 2, 2], &[3, 2, 2, 2, 3], &[axis(1, 2, 1, 1, 0)]),
-        case(&[1, 2, 4, 3, 3, 1, 2], &[2, 2, 3, 2, 2, 1, 2], &[plain, axis(2, 1, 1, 1, 1), plain]),
+        case(&[1, 2, 4, 3, 3, 1, 2], &[2, 2, 3, 2, 2, 1, 2], &[plain(), axis(2, 1, 1, 1, 1), plain()]),
         case(&[2, 2, 1, 3], &[2, 3, 1, 2], &[]),
         case(&[2, 1, 40, 1, 90], &[1, 3, 90, 1, 5], &[axis(1, 1, 1, 1, 1)]),
-        case(&[1, 6, 40, 1, 40], &[6, 38, 40, 1, 2], &[plain]),
+        case(&[1, 6, 40, 1, 40], &[6, 38, 40, 1, 2], &[plain()]),
     ]
 }
 

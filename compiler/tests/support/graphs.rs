@@ -174,7 +174,7 @@ fn random_attrs(rng: &mut Rng, op: Op, types: &[TensorType]) -> Option<Attrs> {
             let axis = axis(rng)?;
             let len = t.sizes()?[axis];
             let (size, stride, dilation) = (1 + rng.below(3), 1 + rng.below(3), 1 + rng.below(2));
-            Attrs::Window(Window { axis, len, size, stride, dilation })
+            Attrs::Window(Window { axis, len: Dim::from(len), size, stride, dilation })
         }
         "pad" => Attrs::Pad { axis: axis(rng)?, before: rng.below(3), after: rng.below(3) },
         "gather" | "scatter_add" => {

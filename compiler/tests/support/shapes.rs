@@ -64,7 +64,7 @@ pub fn shaped(op: Op, [a, b, c, d]: [usize; 4]) -> Option<(Case, usize)> {
             let size = 1 + d % 3;
             let (stride, dilation) = (1 + d % 2, 1 + c % 2);
             let len = b + (size - 1) * dilation;
-            let rule = Window { axis: 1, len, size, stride, dilation };
+            let rule = Window { axis: 1, len: Dim::from(len), size, stride, dilation };
             let shape = if op.name == "window" { vec![a, len, c] } else { vec![a, (b - 1) / stride + 1, size, c] };
             one(Attrs::Window(rule), &shape)
         }
@@ -83,8 +83,14 @@ pub fn shaped(op: Op, [a, b, c, d]: [usize; 4]) -> Option<(Case, usize)> {
         },
         "conv" => {
             let taps = 1 + d % 3;
-            let axis = ConvAxis { stride: 1 + d % 2, dilation: 1 + c % 2, spacing: 1, before: 1, after: 2 };
-            let places = axis.results(b as i64, taps as i64)? as usize;
+            let axis = ConvAxis {
+                stride: 1 + d % 2,
+                dilation: 1 + c % 2,
+                spacing: 1,
+                before: Dim::constant(1),
+                after: Dim::constant(2),
+            };
+            let places = usize::try_from(axis.results(&Dim::from(b), &Dim::from(taps))?.as_constant()?).ok()?;
             let rule = Attrs::Conv(Conv { axes: vec![axis] });
             two(rule, &[2, 1, b, 1, a], &[1, taps, a, 1, c], 2 * places * taps * a * c)
         }
