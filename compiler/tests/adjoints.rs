@@ -18,7 +18,7 @@ use nnc_compiler::ir::op::{Op, Vjp};
 use nnc_compiler::ir::types::{DType, TensorType};
 use nnc_compiler::ops;
 use support::cases::{Case, domain};
-use support::shapes::{sample, shaped};
+use support::shapes::{SIZES, sample, shaped};
 use support::{Held, Rng, doubles, draw, outputs};
 
 /// Multiply-adds of a case, and of all cases of a row.
@@ -121,6 +121,18 @@ fn differences(both: &Both, point: &[Array], n: usize, work: usize, what: &str) 
         "{what}: {reverse} by the gradient, {} by differences",
         STEPS.map(change).map(|x| x.to_string()).join(", ")
     ))
+}
+
+#[test]
+fn any_two_sizes_meet_on_any_two_axes() {
+    let lines: Vec<[usize; 4]> = sample().collect();
+    assert!(lines.len() <= 200);
+    for (a, b) in [(0, 1), (0, 2), (1, 2)] {
+        let meet = |p: usize, q: usize| lines.iter().any(|l| (l[a], l[b]) == (p, q) || (l[a], l[b]) == (q, p));
+        for (p, q) in SIZES.iter().flat_map(|p| SIZES.iter().map(move |q| (*p, *q))) {
+            assert!(meet(p, q), "{p} and {q} do not meet on axes {a} and {b}");
+        }
+    }
 }
 
 #[test]

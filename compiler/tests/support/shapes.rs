@@ -1,8 +1,9 @@
-//! Shapes for every row: sizes around the widths of vectors, tiles and blocks, such that any two axes meet in many pairs.
+//! Shapes for every row: sizes around the widths of vectors, tiles and blocks, any two of which meet on any two axes.
 //!
 //! The sizes of a shape are a line of an orthogonal array of strength two over the field of 17 elements: line (i, j) has the
-//! entries i, j, i + j, i + 2j, … mod 17, so that in any two columns each of the 289 pairs stands in exactly one line. A sample of
-//! 200 lines has no pair twice.
+//! entries i, i + j, i + 2j and j mod 17, so that in any two columns each of the 289 ordered pairs stands in exactly one line.
+//! In the first three the pair of p and q stands in a line whose j is ±(p − q), or half of it, so the 153 lines with j at most 8
+//! have each pair in one order or the other. 47 of the other lines make a sample of 200, which has no ordered pair twice.
 
 use super::cases::{Case, dims, domain, ty};
 use nnc_compiler::ir::attrs::Slot;
@@ -15,17 +16,17 @@ use nnc_compiler::ir::types::DType;
 use std::sync::Arc;
 
 /// Sizes of axes.
-const SIZES: [usize; 17] = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 129, 257];
+pub const SIZES: [usize; 17] = [1, 2, 3, 7, 8, 9, 15, 16, 17, 31, 33, 63, 64, 65, 127, 129, 257];
 /// Lines of a sample.
 const MOST: usize = 200;
 
-/// Lists of four sizes each. The last two columns of the array are the factors i and j themselves.
+/// Lists of four sizes each. The last column of the array is the factor j itself.
 pub fn sample() -> impl Iterator<Item = [usize; 4]> {
-    // 60 and 289 have no common factor, so that the lines are spread over the array.
-    (0..MOST).map(|line| line * 60 % 289).map(|line| {
-        let (i, j) = (line / 17, line % 17);
-        [0, 1, 2, 3].map(|k| SIZES[if k == 3 { j } else { (i + k * j) % 17 }])
-    })
+    // 40 has no common factor with 153, nor 55 with 136, so that the lines are spread over their part of the array.
+    let near = (0..153).map(|line| line * 40 % 153).map(|line| (line / 9, line % 9));
+    let far = (0..136).map(|line| line * 55 % 136).map(|line| (line / 8, 9 + line % 8));
+    let lines = near.chain(far).take(MOST);
+    lines.map(|(i, j)| [0, 1, 2, 3].map(|k| SIZES[if k == 3 { j } else { (i + k * j) % 17 }]))
 }
 
 /// The row on operands in f64 whose axes have these sizes, and how many multiply-adds, or elements, it takes; nothing for a row
