@@ -51,6 +51,7 @@ pub(crate) fn figure_specs(plan: &TrainPlan) -> Vec<FigureSpec> {
         is_loss: figure.is_loss,
         gather: match figure.gather {
             program::Gather::MeanByRows => Gather::MeanByRows,
+            program::Gather::MeanByWeight => Gather::MeanByWeight,
             program::Gather::Last => Gather::Last,
         },
         shape: figure.shape.clone(),

@@ -323,3 +323,35 @@ fn text_of(output: &Output) -> String {
     assert!(output.status.success(), "{}", text(&output.stderr));
     text(&output.stdout)
 }
+
+const WEIGHTED: &str = "
+model Net(x: [batch, n]) -> [batch, 10] { x |> Dense(10) }
+train on Digits {
+    batch: 1
+    epochs: 1
+    ink = image[.., 3]
+    logits = Net(image)
+    loss = cross_entropy(logits, digit)
+    metric pixel = sum(ink * image[.., 10]) / sum(ink), weight = sum(ink)
+    metric plain = sum(ink * image[.., 10]) / max(sum(ink), 1e-3)
+    optimize Net with SGD(0)
+}
+";
+
+#[test]
+fn a_weighted_figure_is_that_of_all_rows_whatever_the_batches() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let file = program(folder.path(), "weighted.nn", WEIGHTED);
+    let figures = |batch: &str, out: &str| {
+        let out = path(folder.path(), out);
+        let events = run(&[&file, "--out", &out, "--batch", batch]);
+        let epoch = events.iter().find(|event| event["event"] == "epoch").expect("an epoch").clone();
+        ["pixel", "plain"].map(|name| ["train", "valid"].map(|part| epoch[part][name].as_f64().expect("a number")))
+    };
+    // Rows without ink weigh nothing, and alone have no mean.
+    let ([one, plain], [all, other]) = (figures("1", "one"), figures("2000", "all"));
+    for (a, b) in one.into_iter().zip(all) {
+        assert!((a - b).abs() < 1e-6 * b, "{a} in batches of one row, {b} in one batch");
+    }
+    assert!((plain[0] - other[0]).abs() > 0.01 * other[0], "means of batches differ");
+}

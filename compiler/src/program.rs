@@ -114,6 +114,8 @@ pub enum Part {
 pub enum Gather {
     /// The mean over rows.
     MeanByRows,
+    /// The mean by a number that the graphs report beside it.
+    MeanByWeight,
     /// The value after the last batch: a metric that keeps state.
     Last,
 }

@@ -317,6 +317,8 @@ pub enum StmtKind {
         name: Option<Name>,
         /// The scalar.
         value: Expr,
+        /// `, weight = e`: how much a batch counts over a pass.
+        weight: Option<Expr>,
     },
     /// `metric accuracy(logits, digit)`, `metric top = accuracy(…)`
     Metric {
@@ -324,6 +326,8 @@ pub enum StmtKind {
         name: Option<Name>,
         /// The call.
         value: Expr,
+        /// As of a loss.
+        weight: Option<Expr>,
     },
     /// `optimize SEL, … [if rank >= 2] [on LOSS] with OPT`
     Optimize {

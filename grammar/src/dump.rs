@@ -134,13 +134,13 @@ impl Dump {
             StmtKind::Var { target: t, value } => self.node(&format!("var {}", target(t)), |d| d.expr("", value)),
             StmtKind::Update { name, value } => self.node(&format!("update {}", name.text), |d| d.expr("", value)),
             StmtKind::Fit { name, value } => self.node(&format!("fit {}", name.text), |d| d.expr("", value)),
-            StmtKind::Loss { name, value } => {
+            StmtKind::Loss { name, value, weight } | StmtKind::Metric { name, value, weight } => {
+                let word = if matches!(kind, StmtKind::Loss { .. }) { "loss" } else { "metric" };
                 let name = name.as_ref().map_or("", |n| n.text.as_str());
-                self.node(format!("loss {name}").trim_end(), |d| d.expr("", value));
-            }
-            StmtKind::Metric { name, value } => {
-                let name = name.as_ref().map_or("", |n| n.text.as_str());
-                self.node(format!("metric {name}").trim_end(), |d| d.expr("", value));
+                self.node(format!("{word} {name}").trim_end(), |d| {
+                    d.expr("", value);
+                    weight.iter().for_each(|e| d.expr("weight", e));
+                });
             }
             StmtKind::Optimize { selectors, condition, on, with } => {
                 self.node(&format!("optimize {}", print_selectors(selectors)), |d| {

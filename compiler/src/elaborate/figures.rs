@@ -11,11 +11,18 @@ use nnc_grammar::ast::{Def, DefKind, Expr, ExprKind, Name, StmtKind, TypeExpr, T
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::{SourceId, Span};
+use nnc_runtime::train::weight_of;
 use std::collections::HashSet;
 
 impl<'a> Elab<'a> {
-    /// `loss = e`, `loss name = e`
-    pub(super) fn loss_line(&mut self, name: Option<&'a Name>, value: &'a Expr, span: Span, lines: &mut Lines<'a>) {
+    /// `loss = e`, `loss name = e`, and behind it `, weight = e`
+    pub(super) fn loss_line(
+        &mut self,
+        name: Option<&'a Name>,
+        (value, weight): (&'a Expr, Option<&'a Expr>),
+        span: Span,
+        lines: &mut Lines<'a>,
+    ) {
         lines.tried = true;
         let text = name.map_or("loss", |n| n.text.as_str());
         if let Some(first) = lines.figures.iter().find(|f| f.name == text) {
@@ -49,10 +56,11 @@ impl<'a> Elab<'a> {
             return;
         }
         self.output(text, &t, value.span);
+        let Some(gather) = self.weighed(text, weight, lines) else { return lines.failed.push(text.to_owned()) };
         lines.figures.push(Figure {
             name: text.to_owned(),
             is_loss: true,
-            gather: Gather::MeanByRows,
+            gather,
             shape: vec![],
             axes: vec![],
             in_training: true,
@@ -69,8 +77,25 @@ impl<'a> Elab<'a> {
         handle.output(name, handle.val(t.node).cast(DType::F64));
     }
 
-    /// `metric m(…)`, `metric name = e`
-    pub(super) fn metric_line(&mut self, name: Option<&'a Name>, value: &'a Expr, lines: &mut Lines<'a>) {
+    /// How a figure is averaged over a pass: by rows, or by what a line says that a batch weighs, which is reported then.
+    fn weighed(&mut self, figure: &str, weight: Option<&'a Expr>, lines: &Lines<'a>) -> Option<Gather> {
+        let Some(e) = weight else { return Some(Gather::MeanByRows) };
+        let value = self.expr(e);
+        if matches!(value, Value::Invalid) || self.stale(e, &value, lines) {
+            return None;
+        }
+        let weight = self.scalar_node(&value, e.span)?;
+        self.output(&weight_of(figure), &weight, e.span);
+        Some(Gather::MeanByWeight)
+    }
+
+    /// `metric m(…)`, `metric name = e`, and behind it `, weight = e`
+    pub(super) fn metric_line(
+        &mut self,
+        name: Option<&'a Name>,
+        (value, weight): (&'a Expr, Option<&'a Expr>),
+        lines: &mut Lines<'a>,
+    ) {
         let def = match &value.kind {
             ExprKind::Call { callee, .. } => match &callee.kind {
                 ExprKind::Name(n) => match self.items.lookup(self.items.main, n) {
@@ -91,6 +116,12 @@ impl<'a> Elab<'a> {
             return;
         }
         let stateful = self.gathers(value);
+        if let Some(weight) = weight.filter(|_| stateful) {
+            lines.failed.push(text);
+            let d = Diagnostic::error(codes::MISPLACED, weight.span, "a metric with state is no mean over batches");
+            self.report(d.note("it has its value at the end of the pass, and weighs batches by its own states"));
+            return;
+        }
         if stateful && let Some((batch, at)) = self.beside_gathered(value) {
             lines.failed.push(text);
             let headline = format!("`{batch}` is of a batch, beside a figure of the whole pass");
@@ -139,10 +170,12 @@ impl<'a> Elab<'a> {
             return;
         }
         self.output(&text, &t, value.span);
+        let gather = if stateful { Some(Gather::Last) } else { self.weighed(&text, weight, lines) };
+        let Some(gather) = gather else { return lines.failed.push(text) };
         lines.figures.push(Figure {
             name: text,
             is_loss: false,
-            gather: if stateful { Gather::Last } else { Gather::MeanByRows },
+            gather,
             shape: shape.unwrap_or_default(),
             axes: def.and_then(|d| d.result.as_ref()).map_or(vec![], axis_names),
             in_training: !stateful,

@@ -240,8 +240,12 @@ impl<'a> Elab<'a> {
                 self.bind_targets(targets, value);
                 self.check_bound(targets, value, lines);
             }
-            StmtKind::Loss { name, value } => self.loss_line(name.as_ref(), value, stmt.span, lines),
-            StmtKind::Metric { name, value } => self.metric_line(name.as_ref(), value, lines),
+            StmtKind::Loss { name, value, weight } => {
+                self.loss_line(name.as_ref(), (value, weight.as_ref()), stmt.span, lines);
+            }
+            StmtKind::Metric { name, value, weight } => {
+                self.metric_line(name.as_ref(), (value, weight.as_ref()), lines);
+            }
             StmtKind::Optimize { selectors, condition, on, with } => {
                 if self.mode == Mode::Train {
                     self.optimize_line(selectors, condition.as_ref(), on.as_ref(), with, stmt.span, lines);

@@ -46,7 +46,10 @@ pub(super) fn walk_block<'s>(block: &'s Block, f: &mut dyn FnMut(Seen<'s>)) {
                 walk(value, f);
             }
             StmtKind::Setting { value, .. } | StmtKind::Update { value, .. } => walk(value, f),
-            StmtKind::Loss { value, .. } | StmtKind::Metric { value, .. } => walk(value, f),
+            StmtKind::Loss { value, weight, .. } | StmtKind::Metric { value, weight, .. } => {
+                walk(value, f);
+                weight.iter().for_each(|e| walk(e, f));
+            }
             StmtKind::Optimize { condition, with, .. } => {
                 condition.iter().for_each(|e| walk(e, f));
                 walk(with, f);

@@ -58,7 +58,7 @@ pub(super) fn called(rule: Rule) -> Called {
         Rule::def_kind => Thing("an item"),
         Rule::params => Thing("a parameter list `( )`"),
         Rule::param => Thing("a parameter"),
-        Rule::over_mark => Nothing,
+        Rule::over_mark | Rule::weighted => Nothing,
         Rule::r#type | Rule::tuple_type | Rule::choice_type | Rule::named_type | Rule::element => Thing("a type"),
         Rule::shape => Thing("a shape `[ ]`"),
         Rule::dim | Rule::dim_rest | Rule::dim_sized | Rule::dim_name | Rule::dim_size => Thing("an axis"),
@@ -162,6 +162,7 @@ pub(super) fn called(rule: Rule) -> Called {
         Rule::kw_from => Token("from"),
         Rule::kw_as => Token("as"),
         Rule::kw_with => Token("with"),
+        Rule::kw_weight => Token("weight"),
         Rule::kw_scan | Rule::kw_repeat | Rule::kw_rearrange | Rule::kw_fresh => Thing("a value"),
         Rule::kw_all => Nothing,
         Rule::kw_but => Token("but"),
@@ -218,6 +219,7 @@ pub(super) fn is_mark(rule: Rule) -> bool {
             | kw_from
             | kw_as
             | kw_with
+            | kw_weight
             | kw_assert
             | kw_yield
             | kw_if

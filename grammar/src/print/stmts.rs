@@ -90,13 +90,17 @@ impl Printer<'_> {
                 of(Class::Update, vec![format!("update {}", name.text), "=".to_owned()], value)
             }
             StmtKind::Fit { name, value } => of(Class::Alone, vec![format!("fit {} =", name.text)], value),
-            StmtKind::Loss { name, value } => {
+            StmtKind::Loss { name, value, weight } => {
                 let head = name.as_ref().map_or("loss".to_owned(), |n| format!("loss {}", n.text));
-                of(Class::Bind, vec![head, "=".to_owned()], value)
+                let mut pieces = of(Class::Bind, vec![head, "=".to_owned()], value);
+                pieces.tail = self.weight(weight.as_ref())?;
+                pieces
             }
-            StmtKind::Metric { name, value } => {
+            StmtKind::Metric { name, value, weight } => {
                 let head = name.as_ref().map_or("metric".to_owned(), |n| format!("metric {} =", n.text));
-                of(Class::Alone, vec![head], value)
+                let mut pieces = of(Class::Alone, vec![head], value);
+                pieces.tail = self.weight(weight.as_ref())?;
+                pieces
             }
             StmtKind::Optimize { selectors, condition, on, with } => {
                 let mut head = format!("optimize {}", self.selectors(selectors));
@@ -139,6 +143,14 @@ impl Printer<'_> {
             }
             StmtKind::Invalid(_) => plain(String::new()),
         })
+    }
+
+    /// `, weight = e`, or nothing.
+    fn weight(&self, weight: Option<&Expr>) -> Option<String> {
+        match weight {
+            Some(weight) => Some(format!(", weight = {}", self.flat(weight, Level::Pipe)?)),
+            None => Some(String::new()),
+        }
     }
 
     /// Whether an expression would be read as something else at the head of a line: a sign goes on with the line

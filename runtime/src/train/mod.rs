@@ -26,7 +26,7 @@ pub use self::figures::{Figures, Value};
 pub use self::folder::{BEST, CURVE, Folder, INIT, LAST, SOURCE};
 pub use self::parts::Parts;
 pub use self::pass::{Evaluator, Halt, Make, NoStep, Steps};
-pub use self::plan::{AVERAGE, FigureSpec, Gather, Order, Part, Plan, Role, StateSpec, Watch};
+pub use self::plan::{AVERAGE, FigureSpec, Gather, Order, Part, Plan, Role, StateSpec, Watch, weight_of};
 pub use self::progress::{Best, Key, Progress, split_key, vocabulary_entry};
 pub use self::restore::{Refusal, Restored, begin_averages, restore};
 pub use self::run::{Failure, Job, Outcome, run, weights_of};

@@ -5,10 +5,10 @@ use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use super::accumulate::Accumulator;
+use super::accumulate::{Accumulator, Reported};
 use super::figures::Figures;
 use super::parts::{Companions, Parts};
-use super::plan::{FigureSpec, Part, Role, StateSpec};
+use super::plan::{FigureSpec, Gather, Part, Role, StateSpec, weight_of};
 use crate::buffer::Buffer;
 use crate::kernels::pool::Pool;
 use crate::step::{Step, StepIo};
@@ -31,7 +31,7 @@ struct Made {
     sizes: Vec<usize>,
     step: Box<dyn Step>,
     /// For each figure that is wanted, which of the step's outputs it is, if it is one.
-    figures: Vec<Option<usize>>,
+    figures: Vec<Option<Reported>>,
 }
 
 /// Why there is no step for a batch.
@@ -79,7 +79,7 @@ impl<'a> Steps<'a> {
     ///
     /// # Panics
     /// When it does not report a figure.
-    pub(crate) fn reporting(&mut self, sizes: &[usize]) -> Result<(&mut dyn Step, &[Option<usize>]), NoStep> {
+    pub(crate) fn reporting(&mut self, sizes: &[usize]) -> Result<(&mut dyn Step, &[Option<Reported>]), NoStep> {
         let place = match self.made.iter().position(|made| made.sizes == sizes) {
             Some(place) => place,
             None => {
@@ -107,13 +107,19 @@ impl<'a> Steps<'a> {
 }
 
 /// Where a step reports these figures.
-fn places(step: &dyn Step, figures: &[FigureSpec], all: bool) -> Vec<Option<usize>> {
-    let place = |figure: &FigureSpec| {
-        let found = step.outputs().iter().position(|o| o.name == figure.name && o.shape == figure.shape);
-        assert!(found.is_some() || !all, "a step does not report `{}` of shape {:?}", figure.name, figure.shape);
-        found
+fn places(step: &dyn Step, figures: &[FigureSpec], all: bool) -> Vec<Option<Reported>> {
+    let place = |name: &str, shape: &[usize]| step.outputs().iter().position(|o| o.name == name && o.shape == shape);
+    let reported = |figure: &FigureSpec| {
+        let value = place(&figure.name, &figure.shape);
+        assert!(value.is_some() || !all, "a step does not report `{}` of shape {:?}", figure.name, figure.shape);
+        let weighed = figure.gather == Gather::MeanByWeight && value.is_some();
+        let weight = weighed.then(|| {
+            let weight = place(&weight_of(&figure.name), &[]);
+            weight.unwrap_or_else(|| panic!("a step does not report what it weighs in `{}`", figure.name))
+        });
+        value.map(|value| Reported { value, weight })
     };
-    figures.iter().map(place).collect()
+    figures.iter().map(reported).collect()
 }
 
 /// What a step needs beside states and inputs, the same for all steps of a run.

@@ -54,8 +54,16 @@ pub struct StateSpec {
 pub enum Gather {
     /// The mean over rows, in double precision.
     MeanByRows,
+    /// The mean by what batches weigh, a number that steps report under [`weight_of`] the figure's name. A batch that weighs nothing
+    /// has no part in it.
+    MeanByWeight,
     /// The value after the last batch: of a metric that keeps state.
     Last,
+}
+
+/// The name under which steps report what a batch weighs in a figure.
+pub fn weight_of(figure: &str) -> String {
+    format!("{figure}#weight")
 }
 
 /// A figure that steps report under its name.

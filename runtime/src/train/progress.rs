@@ -7,7 +7,7 @@
 //! | `step`, `epoch`, `cursor` | steps taken, epochs completed, batches taken of the epoch in progress |
 //! | `seed`, `order`, `batch`, `rows` | what the order of rows follows from; a run that goes on must have the same |
 //! | `seen`, `sums` | rows and sums of the training figures of the epoch in progress, as the bits of doubles |
-//! | `counts` | rows that each of these figures has seen, where they are not in every step |
+//! | `weights` | what the batches weigh that each of these figures has seen, where that is not their rows; bits of doubles |
 //! | `best`, `best_epoch`, `stop_best`, `stop_waited` | the memory of the `keep` and `stop` lines |
 
 use std::collections::BTreeMap;
@@ -41,7 +41,7 @@ pub struct Progress {
     pub(crate) stop_waited: u64,
     pub(crate) seen: u64,
     pub(crate) sums: Vec<Vec<f64>>,
-    pub(crate) counts: Vec<u64>,
+    pub(crate) weights: Vec<f64>,
 }
 
 /// What an order of rows follows from, as a checkpoint tells it.
@@ -62,7 +62,7 @@ impl Progress {
     pub(crate) fn note(&mut self, accumulator: &Accumulator) {
         self.seen = accumulator.rows;
         self.sums.clone_from(&accumulator.sums);
-        self.counts.clone_from(&accumulator.counts);
+        self.weights.clone_from(&accumulator.weights);
     }
 
     /// Gives the training figures of the epoch in progress back; figures of another program are left out.
@@ -72,7 +72,7 @@ impl Progress {
         if fits {
             accumulator.rows = self.seen;
             accumulator.sums.clone_from(&self.sums);
-            accumulator.counts.clone_from(&self.counts);
+            accumulator.weights.clone_from(&self.weights);
         }
     }
 
@@ -88,9 +88,8 @@ impl Progress {
             ("sums", bits(&self.sums)),
             ("stop_waited", self.stop_waited.to_string()),
         ];
-        if self.counts.iter().any(|count| *count != self.seen) {
-            let counts: Vec<String> = self.counts.iter().map(u64::to_string).collect();
-            entries.push(("counts", counts.join(",")));
+        if self.weights.iter().any(|weight| *weight != self.seen as f64) {
+            entries.push(("weights", bits(std::slice::from_ref(&self.weights))));
         }
         if let Some(best) = self.best {
             entries.push(("best", format!("{:?}", best.value)));
@@ -121,11 +120,11 @@ impl Progress {
         let sums = entries.get("sums").map_or("", String::as_str);
         let seen = required(entries, "seen")?;
         let sums = from_bits(sums).ok_or_else(|| wrong("sums", sums))?;
-        let counts = match entries.get("counts") {
-            Some(text) => text.split(',').map(|count| count.parse().ok()).collect::<Option<Vec<u64>>>(),
-            None => Some(vec![seen; sums.len()]),
+        let weights = match entries.get("weights") {
+            Some(text) => from_bits(text).and_then(|lists| <[Vec<f64>; 1]>::try_from(lists).ok()).map(|[list]| list),
+            None => Some(vec![seen as f64; sums.len()]),
         };
-        let counts = counts.filter(|counts| counts.len() == sums.len());
+        let weights = weights.filter(|weights| weights.len() == sums.len());
         let progress = Progress {
             step: required(entries, "step")?,
             epoch: required(entries, "epoch")?,
@@ -135,7 +134,7 @@ impl Progress {
             stop_waited: required(entries, "stop_waited")?,
             seen,
             sums,
-            counts: counts.ok_or_else(|| wrong("counts", entries.get("counts").map_or("", String::as_str)))?,
+            weights: weights.ok_or_else(|| wrong("weights", entries.get("weights").map_or("", String::as_str)))?,
         };
         Ok(Some((progress, key)))
     }
@@ -226,7 +225,7 @@ mod tests {
             stop_waited: 3,
             seen: 16,
             sums: vec![vec![-0.0], vec![], vec![f64::NEG_INFINITY, 1e-300]],
-            counts: vec![16, 0, 8],
+            weights: vec![16.0, 0.0, 8.5],
         };
         let (read, key) = Progress::from_metadata(&progress.metadata(&plan(), 100)).unwrap().unwrap();
         assert_eq!(read, progress);
@@ -248,7 +247,7 @@ mod tests {
         entries.insert("sums".into(), "xyz".into());
         assert_eq!(Progress::from_metadata(&entries).unwrap_err(), "its entry `sums` is \"xyz\"");
         entries.insert("sums".into(), String::new());
-        entries.insert("counts".into(), "1,2".into());
-        assert_eq!(Progress::from_metadata(&entries).unwrap_err(), "its entry `counts` is \"1,2\"");
+        entries.insert("weights".into(), "1,2".into());
+        assert_eq!(Progress::from_metadata(&entries).unwrap_err(), "its entry `weights` is \"1,2\"");
     }
 }

@@ -1,7 +1,7 @@
 //! Statements.
 
 use super::{Builder, Rule, parts, take};
-use crate::ast::{Name, Selector, SelectorStep, StmtKind, Target};
+use crate::ast::{Expr, Name, Selector, SelectorStep, StmtKind, Target};
 use pest::iterators::Pair;
 
 impl Builder<'_> {
@@ -29,16 +29,18 @@ impl Builder<'_> {
             Rule::loss_stmt => {
                 let name = take(&mut parts, Rule::ident).map(|p| self.name(&p));
                 let value = self.expr(parts.next()?);
-                if name.is_none() && !self.train {
+                let weight = parts.next().and_then(|p| self.weight(p));
+                if name.is_none() && weight.is_none() && !self.train {
                     let targets = vec![Target { name: keyword, ty: None }];
                     StmtKind::Bind { targets, value, form: None }
                 } else {
-                    StmtKind::Loss { name, value }
+                    StmtKind::Loss { name, value, weight }
                 }
             }
             Rule::metric_stmt => {
                 let name = take(&mut parts, Rule::metric_name).map(|p| self.inner_name(p));
-                StmtKind::Metric { name, value: self.expr(parts.next()?) }
+                let value = self.expr(parts.next()?);
+                StmtKind::Metric { name, value, weight: parts.next().and_then(|p| self.weight(p)) }
             }
             Rule::optimize_stmt => StmtKind::Optimize {
                 selectors: self.selectors(parts.next()?),
@@ -90,6 +92,11 @@ impl Builder<'_> {
     pub(super) fn target(&mut self, pair: Pair<'_, Rule>) -> Option<Target> {
         let mut parts = parts(pair);
         Some(Target { name: self.name(&parts.next()?), ty: parts.next().map(|p| self.ty(p)) })
+    }
+
+    /// The weight behind a loss or a metric.
+    fn weight(&mut self, pair: Pair<'_, Rule>) -> Option<Expr> {
+        parts(pair).next().map(|p| self.expr(p))
     }
 
     fn selectors(&mut self, pair: Pair<'_, Rule>) -> Vec<Selector> {
