@@ -215,15 +215,25 @@ impl TrainPlan {
     }
 }
 
-/// `sample = e as png(grid = 8)`: an output that is a picture.
+/// `sample = e as png(grid = 8)`: an output that is pictures.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Picture {
     /// The output.
     pub output: String,
-    /// How many pictures, their height, their width, and their channels.
-    pub sizes: [usize; 4],
-    /// How many lie side by side.
-    pub columns: usize,
+    /// How many; one a row of the data if nothing.
+    pub count: Option<usize>,
+    /// The height, the width and the channels, 1 or 3, of each.
+    pub size: [usize; 3],
+    /// How many lie side by side; as it comes out if nothing.
+    pub columns: Option<usize>,
+}
+
+impl Picture {
+    /// How many of `count` pictures lie side by side: where nothing is said, as many as below each other.
+    pub fn columns_of(&self, count: usize) -> usize {
+        let root = count.isqrt();
+        self.columns.unwrap_or(if root * root < count { root + 1 } else { root }).max(1)
+    }
 }
 
 /// `said = e as text(vocab)`: an output whose numbers stand for tokens, along its last axis.

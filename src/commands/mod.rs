@@ -6,6 +6,7 @@ pub(crate) mod diff;
 pub(crate) mod eval;
 mod fit;
 pub(crate) mod library;
+mod pictures;
 pub(crate) mod predict;
 pub(crate) mod run;
 mod run_end;

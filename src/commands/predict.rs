@@ -8,11 +8,10 @@ use nnc_compiler::program::{DataPlan, PredictPlan, SourceSpec};
 use nnc_compiler::world::Options;
 use nnc_grammar::codes;
 use nnc_runtime::buffer::Buffer;
-use nnc_runtime::checkpoint::{Checkpoint, atomic};
+use nnc_runtime::checkpoint::Checkpoint;
 use nnc_runtime::data::Source;
 use nnc_runtime::data::split::{Holdout, Test};
 use nnc_runtime::dtype::element_as_f64;
-use nnc_runtime::picture::Picture;
 use nnc_runtime::step::{Step, StepIo};
 use nnc_runtime::train::{Feed, Order, Value, input_buffers};
 use serde::Serialize;
@@ -24,6 +23,8 @@ use crate::load::{Loaded, load};
 use crate::report::Plain;
 use crate::show::Outputs;
 use crate::{session, weights};
+
+use super::pictures::Pages;
 
 /// Rows of a batch where the program has no train block to say it.
 const BATCH: usize = 64;
@@ -42,7 +43,7 @@ pub(crate) struct Arguments {
     /// Gives an argument of the block another value than its default.
     #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
     give: Vec<(String, String)>,
-    /// The folder for pictures; the current one if left out.
+    /// The folder of pictures; the current one if left out.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
 }
@@ -88,6 +89,8 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     let mut buffers = input_buffers(loaded.program.inputs.len(), &inputs, &axes, batch.get())
         .ok_or_else(|| Plain::new(codes::TOO_LARGE, "a batch takes more bytes than can be counted"))?;
     let mut steps = session::steps(&loaded.program, &block.graph, engine);
+    let folder = arguments.out.clone().unwrap_or_default();
+    let mut pages: Vec<Pages<'_>> = block.pictures.iter().map(|p| Pages::new(p, rows.len(), &folder)).collect();
     let mut sizes = vec![];
     for (index, rows) in rows.chunks(batch.get()).enumerate() {
         feed.fill(rows, &mut buffers, &mut sizes);
@@ -101,6 +104,13 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
             threads_always: given.machine.threads_always,
         };
         step.run(&mut io).map_err(|_| Plain::new(codes::NOT_FINITE, "a checked value is not finite"))?;
+        for pages in &mut pages {
+            for place in 0..rows.len() {
+                let drawn = step.outputs().iter().position(|spec| spec.name == pages.output());
+                let values = drawn.map_or_else(Vec::new, |index| value(block, step, index, place).data);
+                pages.draw(&values, console)?;
+            }
+        }
         print(block, step, rows, given.json, console);
     }
     Ok(())
@@ -131,14 +141,10 @@ fn alone(
     let mut io = StepIo { states: &mut states, inputs: &inputs, seed, step: 0, pool: &pool, threads_always };
     step.run(&mut io).map_err(|_| Plain::new(codes::NOT_FINITE, "a checked value is not finite"))?;
     let mut values = Vec::from_iter((0..step.outputs().len()).map(|i| value(block, step, i, 0)));
+    let folder = arguments.out.clone().unwrap_or_default();
     for picture in &block.pictures {
         let Some(place) = values.iter().position(|v| v.name == picture.output) else { continue };
-        let drawn = Picture::grid(&values.remove(place).data, picture.sizes, picture.columns);
-        let drawn = drawn.ok_or_else(|| Plain::new(codes::TOO_LARGE, format!("`{}` is too large", picture.output)))?;
-        let path = arguments.out.clone().unwrap_or_default().join(format!("{}.png", picture.output));
-        let written = atomic::replace(&path, |file| file.write_all(&drawn.png()));
-        written.map_err(|error| Plain::new(codes::FILE, format!("{}: {error}", path.display())))?;
-        console.remark(&path.display().to_string());
+        Pages::new(picture, 1, &folder).draw(&values.remove(place).data, console)?;
     }
     let outputs = Outputs { values: &values, texts: &block.texts };
     if given.json {
@@ -198,11 +204,16 @@ fn rows(
     })
 }
 
-/// Prints the outputs of a batch: those with an axis of rows row by row, all others as they are.
+/// Prints the outputs of a batch that are no pictures: those with an axis of rows row by row, all others as they are.
 fn print(block: &PredictPlan, step: &dyn Step, rows: &[u32], json: bool, console: &Console) {
+    let told = |i: &usize| block.pictures.iter().all(|picture| picture.output != step.outputs()[*i].name);
+    let told: Vec<usize> = (0..step.outputs().len()).filter(told).collect();
+    if told.is_empty() {
+        return;
+    }
     let mut text = String::new();
     for (place, row) in rows.iter().enumerate() {
-        let values = Vec::from_iter((0..step.outputs().len()).map(|i| value(block, step, i, place)));
+        let values = Vec::from_iter(told.iter().map(|i| value(block, step, *i, place)));
         let outputs = Outputs { values: &values, texts: &block.texts };
         // Rows are counted from 1, as in every message about data.
         let row = u64::from(*row) + 1;

@@ -33,6 +33,9 @@ impl<'a> Elab<'a> {
     pub(super) fn pipe(&mut self, input: &'a Expr, stage: &'a Expr, name: Option<&'a Name>) -> Value<'a> {
         let flowing = self.expr(input);
         if let ExprKind::Rearrange(r) = &stage.kind {
+            if let Some(name) = name {
+                self.no_step(name);
+            }
             return self.rearrange(flowing, input.span, r, stage.span);
         }
         let (head, args): (&'a Expr, &'a [Arg]) = match &stage.kind {
@@ -55,15 +58,20 @@ impl<'a> Elab<'a> {
             match &value {
                 Value::Instance(instance) => self.name_instance(instance, name),
                 Value::Invalid => {}
-                _ => {
-                    let d = Diagnostic::error(codes::MISPLACED, name.span, "only a layer has a path step")
-                        .label("`as` names the step of a layer in paths")
-                        .help(format!("bind the value instead: `{} = …`", name.text));
-                    self.report(d);
-                }
+                _ => self.no_step(name),
             }
         }
         self.apply_value(value, given, stage.span, head.span)
+    }
+
+    /// Reports a path step of a stage that is no layer.
+    fn no_step(&mut self, name: &'a Name) {
+        let d = Diagnostic::error(codes::MISPLACED, name.span, "only a layer has a path step")
+            .label("`as` names the step of a layer in paths");
+        self.report(match name.text.as_str() {
+            "png" => d.help("for the form of an output put the value in brackets: `(…) as png`"),
+            name => d.help(format!("bind the value instead: `{name} = …`")),
+        });
     }
 
     fn apply_value(&mut self, value: Value<'a>, given: Vec<Given<'a>>, call: Span, callee: Span) -> Value<'a> {

@@ -1,8 +1,10 @@
 //! What a predict block is given, `predict NAME(n: int = 16)`, and the forms of its outputs, `as png(grid = 8)`.
 
 use super::Elab;
+use super::data::BATCH;
 use super::items::Predict;
-use super::value::{Tensor, Value};
+use super::value::{Axis, Tensor, Value};
+use crate::ir::dim::Dim;
 use crate::program::{Picture, TextForm};
 use nnc_grammar::ast::{Arg, Expr, ExprKind, Param, TypeKind};
 use nnc_grammar::codes;
@@ -100,13 +102,9 @@ impl<'a> Elab<'a> {
         }
     }
 
-    /// `as png(grid = 8)`: pictures with brightness or three colours from 0 to 1.
+    /// `as png(grid = 8)`: pictures with brightness or three colours from 0 to 1, one a row where the block reads data.
     fn picture(&mut self, form: &'a Expr, args: &'a [Arg], name: &str, whole: bool) -> Option<Picture> {
-        if !whole {
-            self.unsupported(form.span, "a picture of rows of data");
-            return None;
-        }
-        let grid = match args {
+        let columns = match args {
             [] => None,
             [arg] if arg.name.as_ref().is_some_and(|n| n.text == "grid") => {
                 Some(self.count_setting(&arg.value, "`grid`", 1)?)
@@ -118,24 +116,34 @@ impl<'a> Elab<'a> {
             }
         };
         let Some(Value::Tensor(t)) = self.local(name) else { return None };
-        let Some(sizes) = picture_sizes(&t) else {
+        let Some((count, size)) = pictures(&t, whole) else {
             let d = Diagnostic::error(codes::WRONG_RANK, form.span, "this is no picture")
                 .label(format!("it is {}", t.show()));
-            self.report(d.help("pictures are `[height, width]`, `[n, height, width]` or `[n, height, width, 1 or 3]`"));
+            self.report(d.help(match whole {
+                true => "pictures are `[height, width]`, `[n, height, width]` or `[n, height, width, 1 or 3]`",
+                false => "pictures of rows are `[batch, height, width]` or `[batch, height, width, 1 or 3]`",
+            }));
             return None;
         };
-        let square = (1..=sizes[0].max(1)).find(|n| n * n >= sizes[0]).unwrap_or(1);
-        Some(Picture { output: name.to_owned(), sizes, columns: grid.unwrap_or(square) })
+        Some(Picture { output: name.to_owned(), count, size, columns })
     }
 }
 
-fn picture_sizes(t: &Tensor) -> Option<[usize; 4]> {
-    let sizes = t.ty().sizes().filter(|_| t.dtype.is_float())?;
-    let sizes = match sizes[..] {
-        [h, w] => [1, h, w, 1],
-        [n, h, w] => [n, h, w, 1],
-        [n, h, w, c] => [n, h, w, c],
+/// How many pictures these numbers are, and the size of each; none that is free but the number of rows.
+fn pictures(t: &Tensor, whole: bool) -> Option<(Option<usize>, [usize; 3])> {
+    let by_rows = t.axes.first().is_some_and(|axis| axis.size == Dim::sym(BATCH));
+    if !t.dtype.is_float() || whole == by_rows {
+        return None;
+    }
+    let known = |axis: &Axis| axis.size.as_constant().and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0);
+    let sizes: Vec<usize> = t.axes.iter().skip(usize::from(by_rows)).map(known).collect::<Option<_>>()?;
+    let (count, size) = match (sizes.as_slice(), whole) {
+        (&[h, w], true) => (Some(1), [h, w, 1]),
+        (&[n, h, w], true) => (Some(n), [h, w, 1]),
+        (&[n, h, w, c], true) => (Some(n), [h, w, c]),
+        (&[h, w], false) => (None, [h, w, 1]),
+        (&[h, w, c], false) => (None, [h, w, c]),
         _ => return None,
     };
-    (matches!(sizes[3], 1 | 3) && sizes.iter().all(|n| *n > 0)).then_some(sizes)
+    matches!(size[2], 1 | 3).then_some((count, size))
 }
