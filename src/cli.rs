@@ -8,7 +8,7 @@ use std::time::Instant;
 
 use clap::{Args, Parser, Subcommand};
 
-use crate::commands::{check, compile, diff, eval, library, predict, run};
+use crate::commands::{check, compile, diff, eval, export, library, predict, run};
 use crate::console::{Console, Failed};
 
 /// Trains neural networks from text.
@@ -30,6 +30,7 @@ enum Command {
     Eval(eval::Arguments),
     Predict(predict::Arguments),
     Diff(diff::Arguments),
+    Export(export::Arguments),
 }
 
 /// The program, and what is chosen of it from the shell.
@@ -109,6 +110,7 @@ pub(crate) fn run(start: Instant) -> ExitCode {
         Command::Eval(arguments) => eval::run(&arguments, &console),
         Command::Predict(arguments) => predict::run(&arguments, &console),
         Command::Diff(arguments) => diff::run(&arguments, &console),
+        Command::Export(arguments) => export::run(&arguments, &console),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -5,6 +5,7 @@ mod cli;
 mod commands;
 mod compile;
 mod console;
+mod foreign;
 mod later;
 mod load;
 mod memory;

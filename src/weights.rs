@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use nnc_compiler::program::{self, Init, Program, State};
+use nnc_compiler::program::{self, Called, Init, Program, State};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role as Origin};
 use nnc_runtime::buffer::Buffer;
@@ -16,7 +16,7 @@ use nnc_runtime::train::{
 use crate::console::{Console, Failed};
 use crate::load::Loaded;
 use crate::report::Plain;
-use crate::session;
+use crate::{foreign, session};
 
 /// Mismatches listed at most.
 const MOST: usize = 12;
@@ -65,37 +65,76 @@ pub(crate) fn initialise(
     for init in inits {
         let path = loaded.beside(init.span, &init.path);
         let refuse = |headline: String| Diagnostic::error(codes::WEIGHTS, init.span, headline);
-        let file = checkpoint::read(&path).map_err(|error| {
+        let read = if init.torch.is_some() { checkpoint::read_widened } else { checkpoint::read };
+        let file = read(&path).map_err(|error| {
             let plain = Plain::from(error);
             loaded.fail(console, &plain.help.into_iter().fold(refuse(plain.headline), Diagnostic::help))
         })?;
-        let wanted = |&&number: &&u32| {
-            let spec = &specs[number as usize];
-            spec.role == Role::Parameter || file.tensor(&spec.path).is_some()
+        let numbers: Vec<usize> = init.states.iter().map(|n| *n as usize).collect();
+        let (filled, help) = match &init.torch {
+            Some(Called { modules, .. }) => {
+                let wanted = numbers.into_iter().zip(modules.iter().map(String::as_str));
+                let filled = initialise_foreign(&loaded.program, &file, wanted, specs, states);
+                (filled, "tensors are found by PyTorch's names: `as torch(\"net.3\")` tells what stands before them")
+            }
+            None => (initialise_own(&file, numbers, specs, states), "tensors are found by the paths of parameters"),
         };
-        let numbers: Vec<usize> = init.states.iter().filter(wanted).map(|n| *n as usize).collect();
-        let info: Vec<_> = file.tensors.iter().map(|tensor| tensor.info()).collect();
-        let want = |&n: &usize| (specs[n].path.clone(), specs[n].dtype, specs[n].shape.clone());
-        let mismatches = fit(&info, &numbers.iter().map(want).collect::<Vec<_>>());
-        if !mismatches.is_empty() {
+        if let Err(mismatches) = filled {
             let (count, shown) = (mismatches.len(), path.display());
             let d = refuse(format!("{shown} does not hold what this line selects: {count} tensors differ"));
             let more = (count > MOST).then(|| format!("… and {} more", count - MOST));
             let notes = mismatches.iter().take(MOST).map(Mismatch::to_string).chain(more);
             let d = notes
                 .fold(d.origin(Origin::Declaration, init.at, "these are to begin as in the file"), Diagnostic::note);
-            return Err(loaded.fail(console, &d.help("tensors are found by the paths of parameters")));
-        }
-        for n in numbers {
-            let average =
-                file.tensor(&format!("{}{AVERAGE}", specs[n].path)).filter(|a| a.data.len() == states[n].len());
-            if let Some(tensor) = average.or_else(|| file.tensor(&specs[n].path)) {
-                // `fit` has compared type and shape, and a state holds exactly its elements.
-                states[n].as_mut_slice().copy_from_slice(&tensor.data);
-            }
+            return Err(loaded.fail(console, &d.help(help)));
         }
     }
     begin_averages(specs, states, &|_| true);
+    Ok(())
+}
+
+/// Gives states, by number, the values that a file of a run has, or tells what it lacks.
+fn initialise_own(
+    file: &Checkpoint,
+    numbers: Vec<usize>,
+    specs: &[StateSpec],
+    states: &mut [Buffer],
+) -> Result<(), Vec<Mismatch>> {
+    let wanted = |&n: &usize| specs[n].role == Role::Parameter || file.tensor(&specs[n].path).is_some();
+    let numbers: Vec<usize> = numbers.into_iter().filter(wanted).collect();
+    let info: Vec<_> = file.tensors.iter().map(|tensor| tensor.info()).collect();
+    let want = |&n: &usize| (specs[n].path.clone(), specs[n].dtype, specs[n].shape.clone());
+    let mismatches = fit(&info, &numbers.iter().map(want).collect::<Vec<_>>());
+    if !mismatches.is_empty() {
+        return Err(mismatches);
+    }
+    for n in numbers {
+        let average = file.tensor(&format!("{}{AVERAGE}", specs[n].path)).filter(|a| a.data.len() == states[n].len());
+        if let Some(tensor) = average.or_else(|| file.tensor(&specs[n].path)) {
+            // `fit` has compared type and shape, and a state holds exactly its elements.
+            states[n].as_mut_slice().copy_from_slice(&tensor.data);
+        }
+    }
+    Ok(())
+}
+
+/// The same of a file in PyTorch's names and shapes.
+fn initialise_foreign<'w>(
+    program: &Program,
+    file: &Checkpoint,
+    wanted: impl Iterator<Item = foreign::Wanted<'w>>,
+    specs: &[StateSpec],
+    states: &mut [Buffer],
+) -> Result<(), Vec<Mismatch>> {
+    let needed = |wanted: &foreign::Wanted<'w>| {
+        specs[wanted.0].role == Role::Parameter || foreign::holds(program, file, *wanted)
+    };
+    let wanted: Vec<foreign::Wanted<'w>> = wanted.filter(needed).collect();
+    let mismatches = foreign::mismatches(program, file, &wanted);
+    if !mismatches.is_empty() {
+        return Err(mismatches);
+    }
+    wanted.into_iter().for_each(|wanted| foreign::load(program, file, wanted, &mut states[wanted.0]));
     Ok(())
 }
 

@@ -63,6 +63,7 @@ fn wrong_usage_exits_with_2() {
         &["run", "a.nn", "--threads", "0"],
         &["compile", "a.nn", "--emit", "poetry"],
         &["eval", "a.nn"],
+        &["export", "a.nn", "--weights", "w", "--as", "onnx", "--out", "o"],
     ] {
         assert_eq!(code(&nnc(arguments)), 2, "{arguments:?}");
     }

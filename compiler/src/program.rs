@@ -8,8 +8,10 @@ use crate::ir::graph::{Graph, SiteId};
 use crate::ir::print::Names;
 use crate::ir::types::{DType, TensorType};
 use nnc_grammar::span::Span;
+use nnc_runtime::checkpoint::Layout;
 use nnc_runtime::data::{Encoding, Format, Wanted};
 use nnc_runtime::train::{Cadences, Fill, PaddedAxis};
+use std::collections::BTreeMap;
 use std::ops::Range;
 use std::sync::Arc;
 
@@ -152,6 +154,24 @@ pub struct Watch {
     pub span: Span,
 }
 
+/// How PyTorch keeps a parameter or a statistic of a layer.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Kept {
+    /// The names of the module that owns it, `encoder.dense.*`, in a network that is built like the whole program.
+    pub module: String,
+    /// Its tensors there.
+    pub layout: Layout,
+}
+
+/// What a file of PyTorch calls states.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Called {
+    /// For each state the names of the module that owns it: `net.3.*`.
+    pub modules: Vec<String>,
+    /// Whether the line tells the name.
+    pub told: bool,
+}
+
 /// `init Encoder from "encoder.safetensors"`: states that begin as a file has them.
 #[derive(Debug, Clone)]
 pub struct Init {
@@ -163,6 +183,8 @@ pub struct Init {
     pub span: Span,
     /// What is initialised, as written.
     pub at: Span,
+    /// `as torch`: what the file calls these states.
+    pub torch: Option<Called>,
 }
 
 /// A data block that is trained on.
@@ -292,6 +314,8 @@ pub struct Program {
     pub train: Option<TrainPlan>,
     /// The `predict` blocks.
     pub predict: Vec<PredictPlan>,
+    /// How PyTorch keeps parameters and statistics, by number.
+    pub torch: BTreeMap<u32, Kept>,
     /// Parameters for the model table.
     pub table: Vec<Row>,
 }

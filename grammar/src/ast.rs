@@ -277,7 +277,7 @@ pub enum StmtKind {
         /// Its value.
         value: Expr,
     },
-    /// `param w: [n, units] = glorot_uniform() if bias`
+    /// `param w: [n, units] = glorot_uniform() if bias as torch weight`
     Param {
         /// Its name.
         name: Name,
@@ -287,6 +287,8 @@ pub enum StmtKind {
         init: Expr,
         /// The condition under which it exists.
         condition: Option<Expr>,
+        /// How another system keeps it.
+        layout: Option<Layout>,
     },
     /// `state m: [..] = zeros()`
     State {
@@ -296,6 +298,8 @@ pub enum StmtKind {
         ty: TypeExpr,
         /// Its initial value.
         init: Expr,
+        /// How another system keeps it.
+        layout: Option<Layout>,
     },
     /// `var h: [..] = e`: what a `repeat` carries.
     Var {
@@ -370,14 +374,14 @@ pub enum StmtKind {
         /// What happens then.
         body: Block,
     },
-    /// `init Encoder from "pretrained.safetensors" as torch`
+    /// `init Encoder from "pretrained.safetensors" as torch("net.3")`
     Init {
         /// What is initialised.
         target: Selector,
         /// The file.
         from: Expr,
-        /// The foreign layout.
-        layout: Option<Name>,
+        /// The system whose names and shapes the file has, with what it calls the part that is initialised.
+        layout: Option<Expr>,
     },
     /// `assert c % 8 == 0 : "…"`
     Assert {
@@ -393,12 +397,42 @@ pub enum StmtKind {
         /// Its value.
         value: Expr,
     },
+    /// `name given as torch("in_proj_*")`
+    Called {
+        /// The layer, by its step.
+        part: Name,
+        /// The system, with what it calls it.
+        form: Expr,
+    },
     /// `yield h`
     Yield(Expr),
     /// The value of the block.
     Expr(Expr),
     /// A statement that could not be parsed; the names it would have bound.
     Invalid(Vec<Name>),
+}
+
+/// How another system keeps a parameter or a state: `as torch weight [i, o] -> [o, i]`,
+/// `as torch bias_ih_l0 + bias_hh_l0[0..2 * units]`.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Layout {
+    /// The system.
+    pub system: Name,
+    /// The tensors that it is the sum of.
+    pub parts: Vec<LayoutPart>,
+    /// Where its axes stand there; as here when absent.
+    pub axes: Option<Rearrange>,
+    /// With the `as`.
+    pub span: Span,
+}
+
+/// A tensor of a [`Layout`], or places of its first axis.
+#[derive(Debug, Clone, PartialEq)]
+pub struct LayoutPart {
+    /// Its name.
+    pub name: Name,
+    /// From which place to before which.
+    pub range: Option<(Expr, Expr)>,
 }
 
 /// A set of parameters by path: `Mlp`, `Encoder.trunk`, `Mlp.*.b`, `rest`.

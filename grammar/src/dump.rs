@@ -3,7 +3,7 @@
 
 use crate::ast::*;
 use crate::lex::escape;
-use crate::print::{print_selectors, print_type};
+use crate::print::{print_layout, print_selectors, print_type};
 
 /// The tree of a file.
 pub fn dump(file: &File) -> String {
@@ -122,14 +122,18 @@ impl Dump {
                 });
             }
             StmtKind::Setting { name, value } => self.node(&format!("setting {}", name.text), |d| d.expr("", value)),
-            StmtKind::Param { name, ty, init, condition } => {
+            StmtKind::Param { name, ty, init, condition, layout } => {
                 self.node(&format!("param {}: {}", name.text, print_type(ty)), |d| {
                     d.expr("", init);
                     condition.iter().for_each(|c| d.expr("if ", c));
+                    layout.iter().for_each(|l| d.line(&print_layout(l)));
                 });
             }
-            StmtKind::State { name, ty, init } => {
-                self.node(&format!("state {}: {}", name.text, print_type(ty)), |d| d.expr("", init));
+            StmtKind::State { name, ty, init, layout } => {
+                self.node(&format!("state {}: {}", name.text, print_type(ty)), |d| {
+                    d.expr("", init);
+                    layout.iter().for_each(|l| d.line(&print_layout(l)));
+                });
             }
             StmtKind::Var { target: t, value } => self.node(&format!("var {}", target(t)), |d| d.expr("", value)),
             StmtKind::Update { name, value } => self.node(&format!("update {}", name.text), |d| d.expr("", value)),
@@ -166,13 +170,14 @@ impl Dump {
             StmtKind::Init { target, from, layout } => {
                 self.node(&format!("init {}", print_selectors(std::slice::from_ref(target))), |d| {
                     d.expr("from ", from);
-                    layout.iter().for_each(|l| d.line(&format!("as {}", l.text)));
+                    layout.iter().for_each(|l| d.expr("as ", l));
                 });
             }
             StmtKind::Assert { condition, message } => self.node("assert", |d| {
                 d.expr("", condition);
                 message.iter().for_each(|m| d.expr("message ", m));
             }),
+            StmtKind::Called { part, form } => self.node(&format!("name {}", part.text), |d| d.expr("as ", form)),
             StmtKind::Yield(value) => self.node("yield", |d| d.expr("", value)),
             StmtKind::Expr(value) => self.expr("", value),
             StmtKind::Invalid(names) => self.line(format!("invalid {}", join(names, ", ")).trim_end()),

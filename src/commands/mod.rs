@@ -4,6 +4,7 @@ pub(crate) mod check;
 pub(crate) mod compile;
 pub(crate) mod diff;
 pub(crate) mod eval;
+pub(crate) mod export;
 mod fit;
 pub(crate) mod library;
 mod pictures;

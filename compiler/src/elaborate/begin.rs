@@ -5,7 +5,7 @@ use super::Elab;
 use super::items::Train;
 use super::value::Value;
 use crate::program::{Init, Role as StateRole};
-use nnc_grammar::ast::{Expr, Name, Selector, StmtKind};
+use nnc_grammar::ast::{Expr, Selector, StmtKind};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 
@@ -30,10 +30,7 @@ impl<'a> Elab<'a> {
         inits
     }
 
-    fn init(&mut self, target: &'a Selector, from: &'a Expr, layout: Option<&'a Name>) -> Option<Init> {
-        if let Some(layout) = layout {
-            self.unsupported(layout.span, &format!("the layout `{}` of weights", layout.text));
-        }
+    fn init(&mut self, target: &'a Selector, from: &'a Expr, layout: Option<&'a Expr>) -> Option<Init> {
         let path = match self.expr(from) {
             Value::Text(path) => Some(path),
             other => {
@@ -50,6 +47,10 @@ impl<'a> Elab<'a> {
         if states.is_empty() && (!known || !self.tainted()) {
             self.nothing_selected(target, "this selects nothing that could begin as a file has it");
         }
-        Some(Init { states, path: path?, span: from.span, at: target.span })
+        let torch = match layout {
+            Some(form) => Some(self.called(form, target, &states)?),
+            None => None,
+        };
+        Some(Init { states, path: path?, span: from.span, at: target.span, torch })
     }
 }

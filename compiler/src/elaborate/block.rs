@@ -65,8 +65,11 @@ impl<'a> Elab<'a> {
                 }
                 self.bind_targets(targets, value);
             }
-            StmtKind::Param { name, ty, init, condition } => self.param(name, ty, init, condition.as_ref()),
-            StmtKind::State { name, ty, init } => self.state(name, ty, init),
+            StmtKind::Param { name, ty, init, condition, layout } => {
+                self.param((name, ty, init), condition.as_ref(), layout.as_ref());
+            }
+            StmtKind::State { name, ty, init, layout } => self.state((name, ty, init), layout.as_ref()),
+            StmtKind::Called { part, form } => self.call_part(part, form),
             StmtKind::Update { name, value } => self.update(name, value),
             StmtKind::Assert { condition, message } => self.assert(condition, message.as_ref()),
             StmtKind::Invalid(names) => {

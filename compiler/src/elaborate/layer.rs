@@ -10,13 +10,16 @@ use crate::ir::types::{DType, TensorType};
 use crate::ops::movement::STOP_GRADIENT;
 use crate::ops::unary::SETTLE;
 use crate::program::{Role as StateRole, State};
-use nnc_grammar::ast::{Def, DefKind, Expr, Name, Param, TypeExpr};
+use nnc_grammar::ast::{Def, DefKind, Expr, Layout, Name, Param, TypeExpr};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
 use std::cell::{Cell, RefCell};
 use std::collections::HashMap;
 use std::rc::Rc;
+
+/// What the line of a parameter or a state declares: its name, its type and its initial value.
+type Declared<'a> = (&'a Name, &'a TypeExpr, &'a Expr);
 
 /// The most that one parameter or state may take: 16 TiB.
 const MOST_BYTES: i64 = 1 << 44;
@@ -136,8 +139,9 @@ impl<'a> Elab<'a> {
         steps
     }
 
-    /// `param w: [n, units] = glorot_uniform() if bias`
-    pub(super) fn param(&mut self, name: &'a Name, ty: &'a TypeExpr, init: &'a Expr, condition: Option<&'a Expr>) {
+    /// `param w: [n, units] = glorot_uniform() if bias as torch weight`
+    pub(super) fn param(&mut self, declared: Declared<'a>, condition: Option<&'a Expr>, layout: Option<&'a Layout>) {
+        let (name, ..) = declared;
         let kind = self.frame().def.map(|d| d.kind);
         if !matches!(kind, Some(DefKind::Layer | DefKind::Model)) {
             let d = Diagnostic::error(
@@ -159,11 +163,12 @@ impl<'a> Elab<'a> {
                 }
             }
         }
-        self.held(name, ty, init, StateRole::Parameter);
+        self.held(declared, StateRole::Parameter, layout);
     }
 
     /// `state m: [..] = zeros()`
-    pub(super) fn state(&mut self, name: &'a Name, ty: &'a TypeExpr, init: &'a Expr) {
+    pub(super) fn state(&mut self, declared: Declared<'a>, layout: Option<&'a Layout>) {
+        let (name, ..) = declared;
         let role = match self.frame().def.map(|d| d.kind) {
             Some(DefKind::Layer | DefKind::Model) => StateRole::Statistic,
             Some(DefKind::Optimizer) => StateRole::Slot,
@@ -179,11 +184,15 @@ impl<'a> Elab<'a> {
             }
         };
         self.usage.declare(name, "state");
-        self.held(name, ty, init, role);
+        if let Some(layout) = layout.filter(|_| role != StateRole::Statistic) {
+            let d = Diagnostic::error(codes::MISPLACED, layout.span, "only what a layer keeps goes to another system");
+            self.report(d.note("what optimizers and metrics keep is not part of a network"));
+        }
+        self.held(declared, role, layout);
     }
 
     /// Declares a tensor that the runtime holds, or finds it again by its path, and binds its value.
-    fn held(&mut self, name: &'a Name, ty: &'a TypeExpr, init: &'a Expr, role: StateRole) {
+    fn held(&mut self, (name, ty, init): Declared<'a>, role: StateRole, layout: Option<&'a Layout>) {
         let Some(axes) = self.shape_of(ty) else {
             self.bind(name, Value::Invalid, name.span);
             return;
@@ -232,6 +241,9 @@ impl<'a> Elab<'a> {
             None => {
                 let number = self.new_state(State { path: path.clone(), ty: tensor_ty.clone(), role, site });
                 self.initial_value(number, &path, init, &axes);
+                if let Some(layout) = layout {
+                    self.declare_layout(number, layout, &axes);
+                }
                 number
             }
         };

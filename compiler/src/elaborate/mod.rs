@@ -23,6 +23,7 @@ mod expr;
 mod fields;
 mod figures;
 mod fit;
+mod foreign;
 mod freeze;
 mod functions;
 mod given;
@@ -34,6 +35,7 @@ mod layer;
 mod library;
 mod list;
 mod meet;
+mod modules;
 mod names;
 mod num;
 mod optimize;
@@ -82,9 +84,10 @@ use nnc_grammar::ast::Name;
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::{Sources, Span};
+use nnc_runtime::checkpoint::Layout;
 use scope::{Frame, Usage};
 use sink::Sink;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::rc::Rc;
 use value::{Tensor, Value};
 
@@ -161,6 +164,10 @@ struct Elab<'a> {
     mode: Mode,
     states: Vec<State>,
     state_numbers: HashMap<String, u32>,
+    /// How PyTorch keeps states, where their declarations say so, and where they do.
+    layouts: HashMap<u32, (Layout, Span)>,
+    /// What PyTorch calls layers, by path, where a line says so, and where it does.
+    called: BTreeMap<String, (String, Span)>,
     /// The values of states updated or read in the graph being built.
     current: HashMap<u32, Tensor>,
     /// The states that hold the averages of parameters, by parameter.
@@ -225,6 +232,8 @@ impl<'a> Elab<'a> {
             mode: Mode::Train,
             states: vec![],
             state_numbers: HashMap::new(),
+            layouts: HashMap::new(),
+            called: BTreeMap::new(),
             current: HashMap::new(),
             averages: HashMap::new(),
             made: HashMap::new(),
@@ -269,6 +278,7 @@ impl<'a> Elab<'a> {
         self.fit_buckets();
         let initialise = std::mem::take(&mut self.initialise);
         let initialise = finish(initialise)?;
+        let torch = self.kept(train.as_ref().map_or(&[], |t| &t.init));
         let table = table::rows(&self.states, &self.averages, train.as_ref().map(|t| &t.evaluate), &self.padded_axes());
         Some(Program {
             precision: self.precision,
@@ -280,6 +290,7 @@ impl<'a> Elab<'a> {
             initialise,
             train,
             predict,
+            torch,
             table,
         })
     }

@@ -1,12 +1,22 @@
 //! `rearrange [b, t, (h k)] -> [b, h, t, k] with h = heads`: axes taken apart, put in another order and joined again.
 
 use super::Elab;
-use super::value::{Axis, From, Tensor, Value};
+use super::value::{Axis, From, Tensor, Value, show_axes};
 use crate::ir::dim::Dim;
 use nnc_grammar::ast::{Group, Name, Rearrange};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
+
+/// What a pattern makes of axes.
+pub(super) struct Moved {
+    /// The sizes of the elementary axes, in the order in which they are found.
+    pub(super) apart: Vec<Dim>,
+    /// Which of them follow one another.
+    pub(super) order: Vec<usize>,
+    /// Those that they make, joined.
+    pub(super) axes: Vec<Axis>,
+}
 
 impl<'a> Elab<'a> {
     /// Applies a pattern to a value.
@@ -22,6 +32,17 @@ impl<'a> Elab<'a> {
     }
 
     fn rearranged(&mut self, t: &Tensor, at: Span, pattern: &'a Rearrange, span: Span) -> Option<Tensor> {
+        let Moved { apart, order, axes } = self.moved(&t.axes, at, pattern, span)?;
+        self.here(span);
+        let handle = self.b.clone();
+        let node = handle.val(t.node).reshape(apart).permute(order);
+        let node = node.reshape(axes.iter().map(|a| a.size.clone()).collect()).value;
+        Some(Tensor { node, axes, ..t.clone() })
+    }
+
+    /// What a pattern makes of the axes of the value at `at`.
+    pub(super) fn moved(&mut self, axes: &[Axis], at: Span, pattern: &'a Rearrange, span: Span) -> Option<Moved> {
+        let (whole, rank) = (axes, axes.len());
         let mut given: Vec<(&'a str, Dim)> = vec![];
         for (name, size) in &pattern.with {
             given.push((&name.text, self.size_of(size)?));
@@ -45,33 +66,33 @@ impl<'a> Elab<'a> {
         let mut parts: Vec<(Option<&'a str>, Axis)> = vec![];
         let rests = pattern.from.iter().filter(|g| matches!(g, Group::Rest)).count();
         let fixed = pattern.from.len() - rests;
-        if rests > 1 || fixed > t.rank() || (rests == 0 && fixed != t.rank()) {
+        if rests > 1 || fixed > rank || (rests == 0 && fixed != rank) {
             let d = Diagnostic::error(
                 codes::WRONG_RANK,
                 at,
-                format!("the pattern takes {fixed} axes, and this has {}", t.rank()),
+                format!("the pattern takes {fixed} axes, and this has {rank}"),
             );
-            self.report(d.label(format!("this is {}", t.show())));
+            self.report(d.label(format!("this is {}", show_axes(whole))));
             return None;
         }
         let mut axis = 0;
         for group in &pattern.from {
             match group {
                 Group::Rest => {
-                    for _ in 0..t.rank() - fixed {
-                        parts.push((None, t.axes[axis].clone()));
+                    for _ in 0..rank - fixed {
+                        parts.push((None, whole[axis].clone()));
                         axis += 1;
                     }
                     continue;
                 }
-                Group::One(name) => parts.push((Some(&name.text), t.axes[axis].clone())),
-                Group::Many(names) => parts.extend(self.apart(&t.axes[axis], names, &given)?),
+                Group::One(name) => parts.push((Some(&name.text), whole[axis].clone())),
+                Group::Many(names) => parts.extend(self.apart(&whole[axis], names, &given)?),
                 Group::Unit(at) => {
-                    if !t.axes[axis].size.is_one() {
+                    if !whole[axis].size.is_one() {
                         let d = Diagnostic::error(
                             codes::SHAPE_MISMATCH,
                             *at,
-                            format!("1 stands for an axis of {}", t.axes[axis].size),
+                            format!("1 stands for an axis of {}", whole[axis].size),
                         );
                         self.report(d);
                         return None;
@@ -90,19 +111,19 @@ impl<'a> Elab<'a> {
                 return None;
             }
         }
-        let mut perm: Vec<usize> = vec![];
+        let mut order: Vec<usize> = vec![];
         let mut axes: Vec<Axis> = vec![];
         for group in &pattern.to {
             match group {
                 Group::Rest => {
                     for (i, part) in parts.iter().enumerate().filter(|(_, p)| p.0.is_none()) {
-                        perm.push(i);
+                        order.push(i);
                         axes.push(part.1.clone());
                     }
                 }
                 Group::One(name) => {
                     let i = self.part(&parts, name)?;
-                    perm.push(i);
+                    order.push(i);
                     axes.push(parts[i].1.clone());
                 }
                 Group::Many(names) => {
@@ -115,13 +136,13 @@ impl<'a> Elab<'a> {
                     };
                     let factors: Vec<String> = places.iter().map(|&i| parts[i].1.size.to_string()).collect();
                     let from = From { span, text: format!("{size} = {}", factors.join(" × ")) };
-                    perm.extend(places);
+                    order.extend(places);
                     axes.push(Axis { from: Some(from), ..Axis::of(size) });
                 }
                 Group::Unit(_) => axes.push(Axis::of(Dim::constant(1))),
             }
         }
-        if let Some((_, (name, _))) = parts.iter().enumerate().find(|(i, _)| !perm.contains(i)) {
+        if let Some((_, (name, _))) = parts.iter().enumerate().find(|(i, _)| !order.contains(i)) {
             let d = Diagnostic::error(
                 codes::SHAPE_MISMATCH,
                 span,
@@ -130,15 +151,11 @@ impl<'a> Elab<'a> {
             self.report(d.help("rearranging keeps every element; reduce or index an axis to drop it"));
             return None;
         }
-        if perm.len() != parts.len() {
+        if order.len() != parts.len() {
             self.report(Diagnostic::error(codes::DUPLICATE_NAME, span, "an axis stands twice on the right"));
             return None;
         }
-        self.here(span);
-        let handle = self.b.clone();
-        let apart = handle.val(t.node).reshape(parts.iter().map(|p| p.1.size.clone()).collect());
-        let node = apart.permute(perm).reshape(axes.iter().map(|a| a.size.clone()).collect()).value;
-        Some(Tensor { node, axes, ..t.clone() })
+        Some(Moved { apart: parts.into_iter().map(|part| part.1.size).collect(), order, axes })
     }
 
     fn part(&mut self, parts: &[(Option<&'a str>, Axis)], name: &'a Name) -> Option<usize> {

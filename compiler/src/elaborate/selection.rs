@@ -30,9 +30,16 @@ impl<'a> Elab<'a> {
             && let Some(Item::Def(def)) = self.items.lookup(self.items.main, &name.text)
             && def.kind == DefKind::Model
         {
-            self.reach(def, &mut HashSet::new(), &mut models);
+            models = self.models_of(def);
         }
         Selection { selector, models }
+    }
+
+    /// The models that a definition applies, directly or through others.
+    pub(super) fn models_of(&self, def: &'a Def) -> HashSet<&'a str> {
+        let mut models = HashSet::new();
+        self.reach(def, &mut HashSet::new(), &mut models);
+        models
     }
 
     /// Gathers the models that a definition names, and those that definitions which it names do.

@@ -1,6 +1,6 @@
 //! Walks over syntax by name: expressions, binders and types of a block, and the layer constructors of a body.
 
-use nnc_grammar::ast::{Block, Expr, ExprKind, IndexItem, Name, StmtKind, TypeExpr};
+use nnc_grammar::ast::{Block, Expr, ExprKind, IndexItem, Layout, Name, StmtKind, TypeExpr};
 use nnc_grammar::span::Span;
 use std::collections::HashSet;
 
@@ -26,16 +26,18 @@ pub(super) fn walk_block<'s>(block: &'s Block, f: &mut dyn FnMut(Seen<'s>)) {
                 walk(value, f);
                 form.iter().for_each(|e| walk(e, f));
             }
-            StmtKind::Param { name, ty, init, condition } => {
+            StmtKind::Param { name, ty, init, condition, layout } => {
                 f(Seen::Binder(name));
                 f(Seen::Type(ty));
                 walk(init, f);
                 condition.iter().for_each(|e| walk(e, f));
+                layout.iter().for_each(|l| walk_layout(l, f));
             }
-            StmtKind::State { name, ty, init } => {
+            StmtKind::State { name, ty, init, layout } => {
                 f(Seen::Binder(name));
                 f(Seen::Type(ty));
                 walk(init, f);
+                layout.iter().for_each(|l| walk_layout(l, f));
             }
             StmtKind::Var { target, value } => {
                 f(Seen::Binder(&target.name));
@@ -59,7 +61,11 @@ pub(super) fn walk_block<'s>(block: &'s Block, f: &mut dyn FnMut(Seen<'s>)) {
                 walk(steps, f);
                 walk_block(body, f);
             }
-            StmtKind::Init { from, .. } => walk(from, f),
+            StmtKind::Init { from, layout, .. } => {
+                walk(from, f);
+                layout.iter().for_each(|form| walk_form(form, f));
+            }
+            StmtKind::Called { form, .. } => walk_form(form, f),
             StmtKind::Assert { condition, message } => {
                 walk(condition, f);
                 message.iter().for_each(|e| walk(e, f));
@@ -68,6 +74,20 @@ pub(super) fn walk_block<'s>(block: &'s Block, f: &mut dyn FnMut(Seen<'s>)) {
             StmtKind::Invalid(names) => names.iter().for_each(|n| f(Seen::Binder(n))),
             StmtKind::Freeze { .. } | StmtKind::Keep { .. } | StmtKind::Then => {}
         }
+    }
+}
+
+/// Visits the sizes that a layout names.
+fn walk_layout<'s>(layout: &'s Layout, f: &mut dyn FnMut(Seen<'s>)) {
+    let ranges = layout.parts.iter().filter_map(|part| part.range.as_ref());
+    ranges.flat_map(|(begin, end)| [begin, end]).for_each(|e| walk(e, f));
+    layout.axes.iter().flat_map(|axes| &axes.with).for_each(|(_, e)| walk(e, f));
+}
+
+/// Visits what a system is given. What is called is no value: the name of the system.
+fn walk_form<'s>(form: &'s Expr, f: &mut dyn FnMut(Seen<'s>)) {
+    if let ExprKind::Call { args, .. } = &form.kind {
+        args.iter().for_each(|a| walk(&a.value, f));
     }
 }
 

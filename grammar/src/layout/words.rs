@@ -22,7 +22,7 @@ pub(crate) const ITEMS: &[&str] = &[
 /// Words that begin statements and are followed by a name.
 pub(crate) const STATEMENTS: &[&str] = &[
     "param", "state", "var", "update", "loss", "metric", "optimize", "freeze", "keep", "stop", "init", "fit", "every",
-    "assert", "yield",
+    "assert", "yield", "name",
 ];
 
 /// Words that begin expressions.

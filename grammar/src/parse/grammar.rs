@@ -79,12 +79,15 @@ pub(super) fn called(rule: Rule) -> Called {
         | Rule::init_stmt
         | Rule::assert_stmt
         | Rule::yield_stmt
+        | Rule::name_stmt
         | Rule::bind_stmt
         | Rule::setting_stmt
         | Rule::expr_stmt => Thing("a statement"),
         Rule::target | Rule::ident | Rule::metric_name | Rule::arg_name | Rule::on_loss => Thing("a name"),
         Rule::highest_lowest => Thing("`highest` or `lowest`"),
         Rule::higher_lower => Thing("`higher` or `lower`"),
+        Rule::layout => Token("as"),
+        Rule::layout_part => Thing("a name"),
         Rule::figure => Thing("a figure such as `valid.loss`"),
         Rule::selectors | Rule::selector | Rule::selector_step | Rule::turn => Thing("a model or a path"),
         Rule::exprs | Rule::expr | Rule::flat | Rule::operand | Rule::simple | Rule::name | Rule::value => {
@@ -117,7 +120,7 @@ pub(super) fn called(rule: Rule) -> Called {
         Rule::scan_size => Token("="),
         Rule::reversed => Token("reversed"),
         Rule::carry => Thing("a carried name"),
-        Rule::groups => Thing("a pattern `[ ]`"),
+        Rule::pattern | Rule::groups => Thing("a pattern `[ ]`"),
         Rule::group | Rule::group_many | Rule::unit => Thing("an axis"),
         Rule::group_size => Thing("a size"),
         Rule::reserved | Rule::word_char | Rule::digits | Rule::WHITESPACE => Nothing,
@@ -154,6 +157,7 @@ pub(super) fn called(rule: Rule) -> Called {
         | Rule::kw_every
         | Rule::kw_init
         | Rule::kw_assert
+        | Rule::kw_name
         | Rule::kw_yield => Thing("a statement"),
         Rule::kw_after => Token("after"),
         Rule::kw_epochs => Token("epochs"),
@@ -221,6 +225,7 @@ pub(super) fn is_mark(rule: Rule) -> bool {
             | kw_with
             | kw_weight
             | kw_assert
+            | kw_name
             | kw_yield
             | kw_if
             | kw_else

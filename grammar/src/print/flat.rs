@@ -239,7 +239,7 @@ impl Printer<'_> {
             ExprKind::Repeat { turns, name, body } => {
                 format!("{} {}", self.repeat_head(turns, name.as_ref())?, self.flat_block(body)?)
             }
-            ExprKind::Rearrange(r) => self.rearrange(r)?,
+            ExprKind::Rearrange(r) => format!("rearrange {}", self.pattern(r)?),
             ExprKind::List(items) => {
                 let items = items.iter().map(|i| self.flat_item(i)).collect::<Option<Vec<_>>>()?;
                 format!("[{}]", items.join(", "))
@@ -286,7 +286,7 @@ impl Printer<'_> {
         Some(name.map_or(format!("repeat {turns}"), |n| format!("repeat {turns} as {}", n.text)))
     }
 
-    fn rearrange(&self, r: &Rearrange) -> Option<String> {
+    fn pattern(&self, r: &Rearrange) -> Option<String> {
         let group = |g: &Group| match g {
             Group::Rest => "..".to_owned(),
             Group::One(name) => name.text.clone(),
@@ -294,12 +294,25 @@ impl Printer<'_> {
             Group::Unit(_) => "1".to_owned(),
         };
         let side = |groups: &[Group]| groups.iter().map(group).collect::<Vec<_>>().join(", ");
-        let mut out = format!("rearrange [{}] -> [{}]", side(&r.from), side(&r.to));
+        let mut out = format!("[{}] -> [{}]", side(&r.from), side(&r.to));
         for (at, (name, value)) in r.with.iter().enumerate() {
             out += if at == 0 { " with " } else { ", " };
             out += &format!("{} = {}", name.text, self.flat(value, Level::Or)?);
         }
         Some(out)
+    }
+
+    /// How another system keeps a tensor, from the `as` on.
+    pub(super) fn layout(&self, layout: &Layout) -> Option<String> {
+        let part = |part: &LayoutPart| match &part.range {
+            Some((begin, end)) => {
+                Some(format!("{}[{}..{}]", part.name.text, self.flat(begin, Level::Or)?, self.flat(end, Level::Or)?))
+            }
+            None => Some(part.name.text.clone()),
+        };
+        let parts = layout.parts.iter().map(part).collect::<Option<Vec<_>>>()?.join(" + ");
+        let axes = layout.axes.as_ref().map_or(Some(String::new()), |r| Some(format!(" {}", self.pattern(r)?)))?;
+        Some(format!("as {} {parts}{axes}", layout.system.text))
     }
 
     /// A block on one line, if it was written so.

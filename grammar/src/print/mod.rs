@@ -9,7 +9,7 @@ mod items;
 mod layout;
 mod stmts;
 
-use crate::ast::{Block, File, Selector, TypeExpr};
+use crate::ast::{Block, File, Layout, Selector, TypeExpr};
 use crate::diagnostic::Diagnostic;
 use crate::lex::{Comment, lex};
 use crate::parse::parse;
@@ -46,6 +46,11 @@ pub fn print_type(ty: &TypeExpr) -> String {
 /// The canonical text of selections of parameters.
 pub fn print_selectors(selectors: &[Selector]) -> String {
     Printer { text: None, comments: vec![], taken: vec![] }.selectors(selectors)
+}
+
+/// The canonical text of how another system keeps a tensor.
+pub fn print_layout(layout: &Layout) -> String {
+    Printer { text: None, comments: vec![], taken: vec![] }.layout(layout).unwrap_or_default()
 }
 
 /// What the text is made from.

@@ -74,16 +74,17 @@ impl Printer<'_> {
                 pieces
             }
             StmtKind::Setting { name, value } => of(Class::Setting, vec![format!("{}:", name.text)], value),
-            StmtKind::Param { name, ty, init, condition } => {
+            StmtKind::Param { name, ty, init, condition, layout } => {
                 let cells = vec![format!("param {}:", name.text), self.ty(ty)?, "=".to_owned()];
                 let mut pieces = of(Class::Param, cells, init);
                 if let Some(condition) = condition {
                     pieces.tail = format!(" if {}", self.flat(condition, Level::Or)?);
                 }
-                pieces
+                self.kept_as(pieces, layout.as_ref())?
             }
-            StmtKind::State { name, ty, init } => {
-                of(Class::State, vec![format!("state {}:", name.text), self.ty(ty)?, "=".to_owned()], init)
+            StmtKind::State { name, ty, init, layout } => {
+                let cells = vec![format!("state {}:", name.text), self.ty(ty)?, "=".to_owned()];
+                self.kept_as(of(Class::State, cells, init), layout.as_ref())?
             }
             StmtKind::Var { target, value } => of(Class::Alone, vec![format!("var {} =", self.target(target)?)], value),
             StmtKind::Update { name, value } => {
@@ -125,7 +126,8 @@ impl Printer<'_> {
             StmtKind::Every { steps, .. } => plain(format!("every {} steps", self.flat(steps, Level::Or)?)),
             StmtKind::Init { target, from, layout } => {
                 let target = self.selectors(std::slice::from_ref(target));
-                let layout = layout.as_ref().map_or(String::new(), |l| format!(" as {}", l.text));
+                let form = |form: &Expr| Some(format!(" as {}", self.flat(form, Level::Simple)?));
+                let layout = layout.as_ref().map_or(Some(String::new()), form)?;
                 plain(format!("init {target} from {}{layout}", self.flat(from, Level::Or)?))
             }
             StmtKind::Assert { condition, message } => {
@@ -134,6 +136,9 @@ impl Printer<'_> {
                     pieces.tail = format!(" : {}", self.flat(message, Level::Pipe)?);
                 }
                 pieces
+            }
+            StmtKind::Called { part, form } => {
+                plain(format!("name {} as {}", part.text, self.flat(form, Level::Simple)?))
             }
             StmtKind::Yield(value) => of(Class::Alone, vec!["yield".to_owned()], value),
             StmtKind::Expr(value) => {
@@ -151,6 +156,16 @@ impl Printer<'_> {
             Some(weight) => Some(format!(", weight = {}", self.flat(weight, Level::Pipe)?)),
             None => Some(String::new()),
         }
+    }
+
+    /// Adds how another system keeps what a line declares. The last stage of a pipe would take `as` for the name of its own.
+    fn kept_as<'a>(&self, mut pieces: Pieces<'a>, layout: Option<&Layout>) -> Option<Pieces<'a>> {
+        if let Some(layout) = layout {
+            let piped = pieces.value.is_some_and(|value| matches!(value.kind, ExprKind::Pipe { name: None, .. }));
+            pieces.bracket = piped && pieces.tail.is_empty();
+            pieces.tail += &format!(" {}", self.layout(layout)?);
+        }
+        Some(pieces)
     }
 
     /// Whether an expression would be read as something else at the head of a line: a sign goes on with the line

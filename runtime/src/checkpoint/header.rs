@@ -7,8 +7,9 @@ use std::path::Path;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 use serde::{Deserialize, Serialize};
 
+use super::half::Half;
 use super::{CheckpointError, MAX_TENSORS};
-use crate::dtype::{DType, byte_count};
+use crate::dtype::{DType, byte_count, element_count};
 
 /// The key that is no tensor.
 pub(super) const METADATA: &str = "__metadata__";
@@ -26,6 +27,8 @@ pub(super) struct Entry {
 pub(super) struct Located {
     pub(super) name: String,
     pub(super) dtype: DType,
+    /// Of 16 bits in the file, where `dtype` is what they are read as.
+    pub(super) half: Option<Half>,
     pub(super) shape: Vec<usize>,
     pub(super) bytes: usize,
 }
@@ -50,8 +53,8 @@ pub(super) fn dtype_code(dtype: DType) -> &'static str {
     }
 }
 
-/// Parses and checks the header text of `file`.
-pub(super) fn parse(file: &Path, json: &[u8]) -> Result<Header, CheckpointError> {
+/// Parses and checks the header text of `file`, which may hold floats of 16 bits where they are to be widened.
+pub(super) fn parse(file: &Path, json: &[u8], widen: bool) -> Result<Header, CheckpointError> {
     let raw: Raw = serde_json::from_slice(json).map_err(|error| {
         CheckpointError::new(file, format!("its header is not that of a safetensors file: {error}"))
     })?;
@@ -66,20 +69,26 @@ pub(super) fn parse(file: &Path, json: &[u8]) -> Result<Header, CheckpointError>
             let kind = if begin < payload { "overlap those of another tensor" } else { "leave a gap before them" };
             return Err(wrong(format!("its bytes, {begin} to {end}, {kind}")));
         }
-        let dtype = DType::ALL.into_iter().find(|&dtype| dtype_code(dtype) == entry.dtype).ok_or_else(|| {
+        let half = Half::of(&entry.dtype).filter(|_| widen);
+        let known = || DType::ALL.into_iter().find(|&dtype| dtype_code(dtype) == entry.dtype);
+        let dtype = half.map(|_| DType::F32).or_else(known).ok_or_else(|| {
             wrong(format!("its type {} is not supported", entry.dtype.escape_debug()))
                 .help("convert it to F32; supported are F32, F64, I32, I64, U8 and BOOL")
         })?;
-        let bytes = byte_count(dtype, &entry.shape)
-            .ok_or_else(|| wrong(format!("its shape {:?} is too large", entry.shape)))?;
+        let bytes = match half {
+            Some(_) => element_count(&entry.shape).and_then(|count| count.checked_mul(2)),
+            None => byte_count(dtype, &entry.shape),
+        };
+        let bytes = bytes.ok_or_else(|| wrong(format!("its shape {:?} is too large", entry.shape)))?;
         if end.checked_sub(begin) != Some(bytes as u64) {
+            let code = entry.dtype.to_lowercase();
             return Err(wrong(format!(
-                "{dtype} {:?} takes {bytes} bytes, but it has bytes {begin} to {end}",
+                "{code} {:?} takes {bytes} bytes, but it has bytes {begin} to {end}",
                 entry.shape
             )));
         }
         payload = end;
-        tensors.push(Located { name, dtype, shape: entry.shape, bytes });
+        tensors.push(Located { name, dtype, half, shape: entry.shape, bytes });
     }
     Ok(Header { tensors, metadata: raw.metadata, payload })
 }

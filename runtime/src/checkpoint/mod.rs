@@ -19,6 +19,8 @@ mod checksum;
 mod compare;
 mod error;
 mod fit;
+mod foreign;
+mod half;
 mod header;
 mod read;
 mod write;
@@ -28,7 +30,8 @@ use std::collections::BTreeMap;
 pub use self::compare::{Difference, Verdict, compare};
 pub use self::error::CheckpointError;
 pub use self::fit::{Mismatch, Reason, fit};
-pub use self::read::{header, read};
+pub use self::foreign::{Layout, Part, full_name};
+pub use self::read::{header, read, read_widened};
 pub use self::write::write;
 use crate::dtype::DType;
 

@@ -12,7 +12,16 @@ use crate::dtype::DType;
 
 /// Reads all tensors. Checksums are compared where the file has them, which every file of [`super::write()`] does.
 pub fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
-    let (mut file, header) = open(path)?;
+    read_all(path, false)
+}
+
+/// Reads all tensors of a file of another system: floats of 16 bits come in single precision, which has all their values.
+pub fn read_widened(path: &Path) -> Result<Checkpoint, CheckpointError> {
+    read_all(path, true)
+}
+
+fn read_all(path: &Path, widen: bool) -> Result<Checkpoint, CheckpointError> {
+    let (mut file, header) = open(path, widen)?;
     let mut tensors = Vec::with_capacity(header.tensors.len());
     for located in header.tensors {
         let mut data = Vec::new();
@@ -23,6 +32,9 @@ pub fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
         data.resize(located.bytes, 0);
         file.read_exact(&mut data)
             .map_err(|error| CheckpointError::system(path, "read", &error).tensor(&located.name))?;
+        if let Some(half) = located.half {
+            data = half.widened(&data);
+        }
         tensors.push(Tensor { name: located.name, dtype: located.dtype, shape: located.shape, data });
     }
     let metadata = verify(path, &tensors, header.metadata)?;
@@ -37,7 +49,7 @@ pub fn read(path: &Path) -> Result<Checkpoint, CheckpointError> {
 
 /// Names, types and shapes, sorted by name, without reading the payload; its length is checked.
 pub fn header(path: &Path) -> Result<Vec<TensorInfo>, CheckpointError> {
-    let (_, header) = open(path)?;
+    let (_, header) = open(path, false)?;
     let info =
         |tensor: super::header::Located| TensorInfo { name: tensor.name, dtype: tensor.dtype, shape: tensor.shape };
     let mut tensors: Vec<TensorInfo> = header.tensors.into_iter().map(info).collect();
@@ -46,7 +58,7 @@ pub fn header(path: &Path) -> Result<Vec<TensorInfo>, CheckpointError> {
 }
 
 /// The file, standing at its payload, and the checked header.
-fn open(path: &Path) -> Result<(File, Header), CheckpointError> {
+fn open(path: &Path, widen: bool) -> Result<(File, Header), CheckpointError> {
     let failed = |error| CheckpointError::system(path, "read", &error);
     let about = fs::metadata(path).map_err(failed)?;
     if !about.is_file() {
@@ -75,7 +87,7 @@ fn open(path: &Path) -> Result<(File, Header), CheckpointError> {
     // At most `MAX_HEADER_BYTES`, and no more than the file holds.
     let mut json = vec![0; size as usize];
     file.read_exact(&mut json).map_err(failed)?;
-    let header = parse(path, &json)?;
+    let header = parse(path, &json, widen)?;
     let (declared, actual) = (header.payload, after_header - size);
     if actual < declared {
         return Err(truncated(path, format!("the tensors take {declared} bytes, the file has {actual}")));

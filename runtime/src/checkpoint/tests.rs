@@ -89,7 +89,7 @@ fn every_tensor_is_aligned_in_the_file() {
     let folder = tempfile::tempdir().unwrap();
     let bytes = write_sample(&path_in(&folder));
     let size = u64::from_le_bytes(*bytes.first_chunk().unwrap()) as usize;
-    let parsed = header::parse(Path::new("w"), &bytes[8..8 + size]).unwrap();
+    let parsed = header::parse(Path::new("w"), &bytes[8..8 + size], false).unwrap();
     let mut at = 8 + size;
     for tensor in &parsed.tensors {
         assert_eq!(at % tensor.dtype.alignment(), 0, "{}", tensor.name);

@@ -101,7 +101,10 @@ impl Builder<'_> {
             Rule::if_expr => self.if_expr(pair),
             Rule::scan_expr => self.scan(pair).map_or(ExprKind::Invalid, |s| ExprKind::Scan(Box::new(s))),
             Rule::repeat_expr => self.repeat(pair).unwrap_or(ExprKind::Invalid),
-            Rule::rearrange => ExprKind::Rearrange(Box::new(self.rearrange(pair))),
+            Rule::rearrange => match parts(pair).next() {
+                Some(pattern) => ExprKind::Rearrange(Box::new(self.pattern(pattern))),
+                None => ExprKind::Invalid,
+            },
             _ => ExprKind::Invalid,
         };
         Expr { kind, span }
@@ -204,7 +207,8 @@ impl Builder<'_> {
         Some(ExprKind::Repeat { turns, name, body: self.block(&parts.next()?) })
     }
 
-    fn rearrange(&mut self, pair: Pair<'_, Rule>) -> Rearrange {
+    /// The two sides of a rearrangement, and the sizes that it is given.
+    pub(super) fn pattern(&mut self, pair: Pair<'_, Rule>) -> Rearrange {
         let mut parts = parts(pair).peekable();
         let from = take(&mut parts, Rule::groups).map_or(vec![], |p| self.groups(p));
         let to = take(&mut parts, Rule::groups).map_or(vec![], |p| self.groups(p));

@@ -1,7 +1,7 @@
 //! Statements.
 
 use super::{Builder, Rule, parts, take};
-use crate::ast::{Expr, Name, Selector, SelectorStep, StmtKind, Target};
+use crate::ast::{Expr, Layout, LayoutPart, Name, Selector, SelectorStep, StmtKind, Target};
 use pest::iterators::Pair;
 
 impl Builder<'_> {
@@ -16,12 +16,14 @@ impl Builder<'_> {
                 name: self.name(&parts.next()?),
                 ty: self.ty(parts.next()?),
                 init: self.expr(parts.next()?),
-                condition: parts.next().map(|p| self.flat(p)),
+                condition: take(&mut parts, Rule::flat).map(|p| self.flat(p)),
+                layout: parts.next().and_then(|p| self.layout(p)),
             },
             Rule::state_stmt => StmtKind::State {
                 name: self.name(&parts.next()?),
                 ty: self.ty(parts.next()?),
                 init: self.expr(parts.next()?),
+                layout: parts.next().and_then(|p| self.layout(p)),
             },
             Rule::var_stmt => StmtKind::Var { target: self.target(parts.next()?)?, value: self.expr(parts.next()?) },
             Rule::update_stmt => StmtKind::Update { name: self.name(&parts.next()?), value: self.expr(parts.next()?) },
@@ -61,11 +63,12 @@ impl Builder<'_> {
             Rule::init_stmt => StmtKind::Init {
                 target: self.selector(parts.next()?),
                 from: self.flat(parts.next()?),
-                layout: parts.next().map(|p| self.name(&p)),
+                layout: parts.next().map(|p| self.callable(p)),
             },
             Rule::assert_stmt => {
                 StmtKind::Assert { condition: self.expr(parts.next()?), message: parts.next().map(|p| self.expr(p)) }
             }
+            Rule::name_stmt => StmtKind::Called { part: self.name(&parts.next()?), form: self.callable(parts.next()?) },
             Rule::yield_stmt => StmtKind::Yield(self.exprs(parts.next()?)),
             Rule::bind_stmt => {
                 let mut targets = vec![];
@@ -81,6 +84,21 @@ impl Builder<'_> {
             Rule::expr_stmt => StmtKind::Expr(self.exprs(parts.next()?)),
             _ => return None,
         })
+    }
+
+    /// How another system keeps what a line declares.
+    fn layout(&mut self, pair: Pair<'_, Rule>) -> Option<Layout> {
+        let span = self.span(&pair);
+        let mut inner = parts(pair).filter(|p| p.as_rule() != Rule::add).peekable();
+        let system = self.name(&inner.next()?);
+        let mut tensors = vec![];
+        while let Some(part) = take(&mut inner, Rule::layout_part) {
+            let mut part = parts(part).filter(|p| p.as_rule() != Rule::dots);
+            let name = self.name(&part.next()?);
+            let range = part.next().zip(part.next()).map(|(begin, end)| (self.flat(begin), self.flat(end)));
+            tensors.push(LayoutPart { name, range });
+        }
+        Some(Layout { system, parts: tensors, axes: inner.next().map(|p| self.pattern(p)), span })
     }
 
     /// The first token of a statement as a name.
