@@ -171,6 +171,9 @@ fn matrices_are_transposed_and_floats_of_any_width_are_taken() {
         assert_eq!(values(&weights, "Net.dense.b"), [1.0, -2.0, 0.5]);
         assert_eq!(values(&weights, "Net.dense_2.w"), [10.0, 13.0, 16.0, 11.0, 14.0, 17.0, 12.0, 15.0, 18.0]);
         assert_eq!(values(&weights, "Net.dense_2.b"), [3.0, -1.0, 0.25]);
+        // From the folder of the run it begins with the same file.
+        let source = shown(&folder.path().join(precision).join("source.nn"));
+        assert_eq!(left(&source, &folder.path().join("again").join(precision)), weights);
     }
     // Without `as torch` a file has our names, our shapes and the precision of the run.
     let file = program(folder.path(), "own.nn", "f32", NET, "    init Net from \"x.safetensors\"\n");
