@@ -111,8 +111,8 @@ fn hint(format: &Format) -> &'static str {
              them; paths in a program are relative to it"
         }
         Format::Npy => {
-            "name a folder of .npy files, each a column with a row for each example, or one such file; paths in a program \
-             are relative to it"
+            "name a folder of .npy files, each a column with a row for each example, one such file, or an .npz file; paths in a \
+             program are relative to it"
         }
         Format::Lines | Format::Text(_) => "name a text file in UTF-8; paths in a program are relative to it",
     }

@@ -157,7 +157,9 @@ fn mutated_csv_files_are_read_or_refused() {
 fn read_mutants(format: Format, name: &str, good: &[u8], rounds: usize) {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join(name);
-    let request = Request { format, path: folder.path().into(), hint: None };
+    // An archive is a source by itself, all other files are part of a folder.
+    let source = if name.ends_with(".npz") { path.clone() } else { folder.path().into() };
+    let request = Request { format, path: source, hint: None };
     let mut random = Random(7);
     for round in 0..rounds {
         renew(&path, &if round == 0 { good.to_vec() } else { mutate(&mut random, good) });
@@ -176,14 +178,33 @@ fn read_mutants(format: Format, name: &str, good: &[u8], rounds: usize) {
     }
 }
 
-#[test]
-fn mutated_arrays_are_read_or_refused() {
+fn good_array() -> Vec<u8> {
     let header = "{'descr': '<f4', 'fortran_order': True, 'shape': (3, 2), }\n";
     let mut good = b"\x93NUMPY\x01\x00".to_vec();
     good.extend((header.len() as u16).to_le_bytes());
     good.extend(header.as_bytes());
     good.extend((0..6).flat_map(|value| (value as f32).to_le_bytes()));
-    read_mutants(Format::Npy, "x.npy", &good, 4000);
+    good
+}
+
+#[test]
+fn mutated_arrays_are_read_or_refused() {
+    read_mutants(Format::Npy, "x.npy", &good_array(), 4000);
+}
+
+#[test]
+fn mutated_archives_are_read_or_refused() {
+    for method in [::zip::CompressionMethod::Stored, ::zip::CompressionMethod::Deflated] {
+        for large in [false, true] {
+            let mut archive = ::zip::ZipWriter::new(std::io::Cursor::new(vec![]));
+            let options = ::zip::write::SimpleFileOptions::default().compression_method(method).large_file(large);
+            for name in ["train/x.npy", "train/y.npy", "test/x.npy", "test/y.npy"] {
+                archive.start_file(name, options).unwrap();
+                archive.write_all(&good_array()).unwrap();
+            }
+            read_mutants(Format::Npy, "x.npz", archive.finish().unwrap().get_ref(), 3000);
+        }
+    }
 }
 
 #[test]

@@ -46,7 +46,7 @@ pub enum Format {
     Csv,
     /// `images("folder")`: PNG and JPEG files in folders of classes.
     Images(ImageForm),
-    /// `npy("folder")`: NumPy arrays, a column each.
+    /// `npy("folder")`, `npy("data.npz")`: NumPy arrays, a column each.
     Npy,
     /// `wav("folder")`: recordings in folders of classes.
     Wav(WavForm),

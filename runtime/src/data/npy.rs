@@ -1,36 +1,43 @@
-//! NumPy's `.npy` files as a source: a folder of them, each a column by the name of its file, or one file alone.
+//! NumPy's `.npy` files as a source: a folder or an archive of them, each a column by the name of its file, or one file alone.
 //!
-//! `FOLDER/train/*.npy` and `FOLDER/test/*.npy` are a training and a test part with the same columns. Rows are the first
-//! axis. What is hidden and files of other kinds are passed over.
+//! `FOLDER/train/*.npy` and `FOLDER/test/*.npy` are a training and a test part with the same columns, as are arrays of an
+//! archive whose names begin so. Rows are the first axis. What is hidden and files of other kinds are passed over.
 
+mod archive;
 mod array;
 mod header;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use self::archive::Archive;
 use super::column::{Column, Table, no_such_column};
 use super::error::DataError;
-use super::file::system_error;
+use super::file::{open, system_error};
 use super::{ColumnSchema, Schema, Source};
 
-/// Files by the names of their columns, sorted.
-type Part = Vec<(String, PathBuf)>;
+/// An array: the name of its column, its file, and its number in an archive.
+type Entry = (String, PathBuf, usize);
+
+/// Arrays by the names of their columns, sorted.
+type Part = Vec<Entry>;
 
 struct Files {
+    /// What the arrays lie in, if they are no files of their own.
+    archive: Option<Archive>,
     train: Part,
     test: Option<Part>,
 }
 
 /// Reads the headers.
 pub(super) fn schema(path: &Path) -> Result<Schema, DataError> {
-    let files = find(path)?;
-    let (columns, train_rows) = part_schema(&files.train)?;
-    let test_rows = match &files.test {
+    let Files { mut archive, train, test } = find(path)?;
+    let (columns, train_rows) = part_schema(&mut archive, &train)?;
+    let test_rows = match &test {
         None => None,
         Some(test) => {
-            let (own, rows) = part_schema(test)?;
-            for (column, (name, file)) in own.iter().zip(test) {
+            let (own, rows) = part_schema(&mut archive, test)?;
+            for (column, (name, file, _)) in own.iter().zip(test) {
                 let train = columns.iter().find(|train| train.name == *name);
                 same_rows(file, column, train.ok_or_else(|| absent(file, name))?)?;
             }
@@ -42,27 +49,42 @@ pub(super) fn schema(path: &Path) -> Result<Schema, DataError> {
 
 /// Reads the wanted columns.
 pub(super) fn load(path: &Path, wanted: &[&str]) -> Result<Source, DataError> {
-    let files = find(path)?;
-    let table = |part: &Part| {
-        let column = |name: &&str| match part.iter().find(|(own, _)| own == name) {
-            Some((_, file)) => array::column(file, name),
-            None => Err(no_such_column(path, name, part.iter().map(|(name, _)| name.as_str()))),
+    let Files { mut archive, train, test } = find(path)?;
+    let mut table = |part: &Part| {
+        let column = |name: &&str| match part.iter().find(|entry| entry.0 == **name) {
+            Some(entry) => column(&mut archive, entry),
+            None => Err(no_such_column(path, name, part.iter().map(|entry| entry.0.as_str()))),
         };
         Table::new(wanted.iter().map(column).collect::<Result<Vec<Column>, _>>()?)
     };
-    let train = table(&files.train)?;
-    let test = files.test.as_ref().map(table).transpose()?;
+    let train = table(&train)?;
+    let test = test.as_ref().map(table).transpose()?;
     for (own, other) in test.iter().flat_map(|test| test.columns().iter().zip(train.columns())) {
         same_rows(own.file(), &ColumnSchema::of(own), &ColumnSchema::of(other))?;
     }
     Ok(Source { train, test })
 }
 
-fn part_schema(part: &Part) -> Result<(Vec<ColumnSchema>, usize), DataError> {
+fn header(archive: &mut Option<Archive>, (_, file, member): &Entry) -> Result<array::Header, DataError> {
+    match archive {
+        Some(archive) => archive.read(*member, file, |bytes, length| array::header(file, bytes, length)),
+        None => open(file).and_then(|(mut bytes, length)| array::header(file, &mut bytes, length)),
+    }
+}
+
+fn column(archive: &mut Option<Archive>, (name, file, member): &Entry) -> Result<Column, DataError> {
+    match archive {
+        Some(archive) => archive.read_all(*member, file, |bytes, length| array::column(file, bytes, length, name)),
+        None => open(file).and_then(|(mut bytes, length)| array::column(file, &mut bytes, length, name)),
+    }
+}
+
+fn part_schema(archive: &mut Option<Archive>, part: &Part) -> Result<(Vec<ColumnSchema>, usize), DataError> {
     let mut columns = Vec::with_capacity(part.len());
     let mut first: Option<(&Path, usize)> = None;
-    for (name, file) in part {
-        let header = array::header(file)?;
+    for entry in part {
+        let (name, file, _) = entry;
+        let header = header(archive, entry)?;
         let (first_file, rows) = *first.get_or_insert((file, header.rows));
         if header.rows != rows {
             let what = format!("{} rows, but {rows} in {}", header.rows, first_file.display());
@@ -88,16 +110,46 @@ fn absent(file: &Path, name: &str) -> DataError {
 }
 
 fn find(path: &Path) -> Result<Files, DataError> {
+    let has_ending = |ending: &str| path.extension().is_some_and(|own| own.eq_ignore_ascii_case(ending));
+    if path.is_file() && has_ending("npz") {
+        return members(path);
+    }
     if path.is_file() {
         let name = path.file_stem().and_then(|stem| stem.to_str());
         let name = name.ok_or_else(|| DataError::new(path, "the name of the file is not UTF-8"))?;
-        return Ok(Files { train: vec![(name.to_owned(), path.to_path_buf())], test: None });
+        return Ok(Files { archive: None, train: vec![(name.to_owned(), path.to_path_buf(), 0)], test: None });
     }
     let (train, test) = (path.join("train"), path.join("test"));
     if !train.is_dir() {
-        return Ok(Files { train: arrays(path)?, test: None });
+        return Ok(Files { archive: None, train: arrays(path)?, test: None });
     }
-    Ok(Files { train: arrays(&train)?, test: if test.is_dir() { Some(arrays(&test)?) } else { None } })
+    let test = if test.is_dir() { Some(arrays(&test)?) } else { None };
+    Ok(Files { archive: None, train: arrays(&train)?, test })
+}
+
+/// The arrays of an archive, at least one; those whose names begin with `train/` and `test/`, if there are such.
+fn members(path: &Path) -> Result<Files, DataError> {
+    let archive = Archive::open(path)?;
+    let all = archive.arrays();
+    let part = |folder: &str| {
+        let entry = |(name, member): &(String, usize)| {
+            let own = name.strip_prefix(folder).filter(|own| !own.contains('/') && !own.starts_with('.'))?;
+            Some((own.to_owned(), archive.file(name), *member))
+        };
+        let mut part: Part = all.iter().filter_map(entry).collect();
+        part.sort();
+        part
+    };
+    let (train, test) = (part("train/"), part("test/"));
+    let (train, test) = match train.is_empty() {
+        true => (part(""), None),
+        false => (train, Some(test).filter(|test| !test.is_empty())),
+    };
+    if train.is_empty() {
+        let help = "write one with `numpy.savez(\"data.npz\", images = images, labels = labels)`";
+        return Err(DataError::new(path, "the archive holds no array").help(help));
+    }
+    Ok(Files { archive: Some(archive), train, test })
 }
 
 /// The `.npy` files of a folder, at least one.
@@ -114,13 +166,13 @@ fn arrays(folder: &Path) -> Result<Part, DataError> {
         if let Some(name) = path.file_stem().and_then(|stem| stem.to_str()).filter(|name| !name.starts_with('.'))
             && is_array
         {
-            files.push((name.to_owned(), path.clone()));
+            files.push((name.to_owned(), path.clone(), 0));
         }
     }
     files.sort();
     match files.as_slice() {
         [] => Err(DataError::new(folder, "the folder holds no .npy file").help(
-            "each column is a file, as `numpy.save(\"images.npy\", images)` writes it; `unzip` makes them of an .npz file",
+            "each column is a file, as `numpy.save(\"images.npy\", images)` writes it; an .npz file is named itself",
         )),
         _ => Ok(files),
     }

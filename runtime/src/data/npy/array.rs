@@ -1,6 +1,5 @@
-//! One `.npy` file: the header, compared with the length of the file before any memory is asked for, and the elements.
+//! One array as a `.npy` file holds it: the header, compared with the length before any memory is asked for, and the elements.
 
-use std::fs::File;
 use std::io::{self, Read};
 use std::path::Path;
 use std::sync::Arc;
@@ -9,7 +8,7 @@ use super::header::{self, Kind};
 use crate::data::bytes::Bytes;
 use crate::data::column::{Column, MAX_COLUMN_BYTES};
 use crate::data::error::{DataError, Place};
-use crate::data::file::{open, recognise, system_error};
+use crate::data::file::{recognise, system_error};
 
 /// Before the header come these bytes, two of a version, and its length in two bytes, from version 2 on in four.
 const MAGIC: &[u8] = b"\x93NUMPY";
@@ -29,18 +28,13 @@ pub(super) struct Header {
     elements: usize,
 }
 
-/// Reads the header alone.
-pub(super) fn header(path: &Path) -> Result<Header, DataError> {
-    Ok(begin(path)?.1)
-}
-
-/// Reads the whole file as a column of that name.
-pub(super) fn column(path: &Path, name: &str) -> Result<Column, DataError> {
-    let (mut file, header) = begin(path)?;
+/// Reads all of `length` bytes as a column of that name; messages speak of `path`.
+pub(super) fn column(path: &Path, file: &mut dyn Read, length: u64, name: &str) -> Result<Column, DataError> {
+    let header = header(path, file, length)?;
     let hold = |error: io::Error| system_error(path, "hold", &error);
     let mut stored = Bytes::zeroed(header.elements * header.kind.size()).map_err(hold)?;
     file.read_exact(&mut stored).map_err(|error| match error.kind() {
-        io::ErrorKind::UnexpectedEof => DataError::new(path, "the file became shorter while it was read"),
+        io::ErrorKind::UnexpectedEof => DataError::new(path, "is truncated: it ends before its elements do"),
         _ => system_error(path, "read", &error),
     })?;
     let stored = if header.fortran { row_major(&stored, &header).map_err(hold)? } else { stored };
@@ -57,9 +51,8 @@ pub(super) fn column(path: &Path, name: &str) -> Result<Column, DataError> {
     Ok(column)
 }
 
-/// Opens a file and reads its header; what follows are the elements, exactly as many bytes as they take.
-fn begin(path: &Path) -> Result<(File, Header), DataError> {
-    let (mut file, length) = open(path)?;
+/// Reads the header; what follows are the elements, exactly as many bytes as they take.
+pub(super) fn header(path: &Path, file: &mut dyn Read, length: u64) -> Result<Header, DataError> {
     let mut start = [0; 12];
     let short =
         |what: &str| DataError::new(path, format!("is truncated: it ends within {what}")).at(Place::Offset(length));
@@ -77,7 +70,7 @@ fn begin(path: &Path) -> Result<(File, Header), DataError> {
         let known = recognise(&start[..8]).map(|name| format!(" but {name}")).unwrap_or_default();
         let error = DataError::new(path, format!("is no NumPy file{known}")).at(Place::Offset(0));
         return Err(match start.starts_with(b"PK") {
-            true => error.help("`unzip` it: each array in it becomes a file, and each file a column"),
+            true => error.help("an archive of arrays has a name that ends in `.npz`"),
             false => error,
         });
     }
@@ -113,7 +106,7 @@ fn begin(path: &Path) -> Result<(File, Header), DataError> {
         let what = format!("{} bytes follow the {declared} that the header declares", length - declared);
         return Err(DataError::new(path, what).at(Place::Offset(declared)));
     }
-    Ok((file, header))
+    Ok(header)
 }
 
 /// Multiplies the sizes, refusing zero, overflow and more than `MAX_COLUMN_BYTES`.

@@ -1,6 +1,8 @@
 //! NumPy files, good and bad.
 
 use super::*;
+use std::io::{self, Write};
+
 use crate::data::{DType, Place};
 
 fn npy(descr: &str, fortran: bool, shape: &str, payload: &[u8]) -> Vec<u8> {
@@ -30,9 +32,10 @@ fn folder(files: &[(&str, Vec<u8>)]) -> tempfile::TempDir {
 fn one(bytes: Vec<u8>) -> Result<Column, DataError> {
     let folder = folder(&[("x.npy", bytes)]);
     let path = folder.path().join("x.npy");
-    let column = array::column(&path, "x");
+    let entry = ("x".to_owned(), path.clone(), 0);
+    let column = column(&mut None, &entry);
     // The header alone is refused whenever the file is for its sake, and tells what the column is.
-    match (&column, array::header(&path)) {
+    match (&column, header(&mut None, &entry)) {
         (Ok(column), header) => {
             let header = header.unwrap();
             assert_eq!((column.rows(), column.dtype()), (header.rows, header.kind.dtype()));
@@ -139,4 +142,87 @@ fn bad_files_are_named_with_reason_and_place() {
     let mut long = npy("<f4", false, "(1,)", &[0; 4]);
     long[6] = 2;
     assert!(what(long).contains("is no header of an array"));
+}
+
+fn archive(method: ::zip::CompressionMethod, members: &[(&str, Vec<u8>)]) -> Vec<u8> {
+    let mut archive = ::zip::ZipWriter::new(io::Cursor::new(vec![]));
+    for (place, (name, bytes)) in members.iter().enumerate() {
+        // As numpy.savez writes them, members have sizes of 64 bits; other programs do without.
+        let options = ::zip::write::SimpleFileOptions::default().compression_method(method).large_file(place % 2 == 0);
+        archive.start_file(*name, options).unwrap();
+        archive.write_all(bytes).unwrap();
+    }
+    archive.finish().unwrap().into_inner()
+}
+
+const METHODS: [::zip::CompressionMethod; 2] = [::zip::CompressionMethod::Stored, ::zip::CompressionMethod::Deflated];
+
+#[test]
+fn an_archive_is_a_column_a_member() {
+    let numbers = |rows: u8| npy("|u1", false, &format!("({rows}, 2)"), &Vec::from_iter(0..2 * rows));
+    let label = |rows: u8| npy("<i8", false, &format!("({rows},)"), &vec![0; 8 * rows as usize]);
+    for method in METHODS {
+        let parts = [("test/y.npy", label(2)), ("train/y.npy", label(3)), ("train/x.npy", numbers(3))];
+        let more = [("test/x.npy", numbers(2)), ("other.npy", numbers(9)), ("train/note.txt", vec![1, 2])];
+        let plain = [("y.npy", label(3)), ("a/b.npy", label(1)), ("x.npy", numbers(3)), (".z.npy", label(1))];
+        let folder = folder(&[
+            ("parts.npz", archive(method, &[parts.as_slice(), more.as_slice()].concat())),
+            ("plain.NPZ", archive(method, &plain)),
+        ]);
+        for (name, test_rows) in [("parts.npz", Some(2)), ("plain.NPZ", None)] {
+            let path = folder.path().join(name);
+            let schema = schema(&path).unwrap();
+            let columns: Vec<_> = schema.columns.iter().map(|c| (c.name.as_str(), c.row_shape.as_slice())).collect();
+            assert_eq!((columns, schema.train_rows), (vec![("x", [2].as_slice()), ("y", &[])], 3), "{name}");
+            assert_eq!(schema.test_rows, test_rows);
+            let source = load(&path, &["y", "x"]).unwrap();
+            assert_eq!(values(&source.train.columns()[1]), [0.0, 1.0, 2.0, 3.0, 4.0, 5.0]);
+            assert_eq!(source.test.map(|test| test.rows()), test_rows);
+            assert_eq!(load(&path, &["other"]).unwrap_err().what, "there is no column `other`");
+        }
+    }
+}
+
+#[test]
+fn a_bad_archive_is_named_with_its_member() {
+    let read = |bytes: Vec<u8>| {
+        let folder = folder(&[("d.npz", bytes)]);
+        let path = folder.path().join("d.npz");
+        let told = schema(&path).and_then(|_| load(&path, &["x"]));
+        let error = told.unwrap_err();
+        let member = error.file.strip_prefix(folder.path()).unwrap().to_str().unwrap().to_owned();
+        format!("{member}: {}", error.what)
+    };
+    let good = |method| archive(method, &[("x.npy", npy("|u1", false, "(64, 64)", &[7; 4096]))]);
+    assert_eq!(read(vec![]), "d.npz: the file is empty");
+    assert_eq!(read(b"\x93NUMPY\x01\x00".to_vec()), "d.npz: is no archive of arrays but a NumPy file");
+    assert_eq!(read(archive(METHODS[0], &[])), "d.npz: the archive holds no array");
+    assert_eq!(
+        read(archive(METHODS[1], &[("x.npy", b"text".to_vec())])),
+        "d.npz/x.npy: is truncated: it ends within the header"
+    );
+    assert_eq!(read(archive(METHODS[1], &[("x.npy", b"some text".to_vec())])), "d.npz/x.npy: is no NumPy file");
+    let short = archive(METHODS[0], &[("x.npy", npy("<f4", false, "(3,)", &[0; 8]))]);
+    assert!(read(short).starts_with("d.npz/x.npy: is truncated: the header says "));
+    for method in METHODS {
+        let whole = good(method);
+        for length in [10, whole.len() / 2, whole.len() - 1] {
+            assert!(read(whole[..length].to_vec()).starts_with("d.npz: "), "cut to {length} bytes");
+        }
+        // In the list of members: the place of the method, the flags and the size of what was stored.
+        let list = whole.windows(4).position(|bytes| bytes == b"PK\x01\x02").unwrap();
+        let changed = |place: usize, bytes: &[u8]| {
+            let mut changed = whole.clone();
+            changed[list + place..list + place + bytes.len()].copy_from_slice(bytes);
+            read(changed)
+        };
+        assert!(changed(10, &[12, 0]).starts_with("d.npz/x.npy: "), "{}", changed(10, &[12, 0]));
+        assert_eq!(changed(8, &[1, 0]), "d.npz/x.npy: is encrypted");
+        assert!(
+            changed(24, &[0xf0, 0xff, 0xff, 0x7f]).contains(" can hold"),
+            "{}",
+            changed(24, &[0xf0, 0xff, 0xff, 0x7f])
+        );
+        assert!(changed(16, &[0; 4]).starts_with("d.npz/x.npy: cannot read it: "), "{}", changed(16, &[0; 4]));
+    }
 }
