@@ -124,7 +124,7 @@ model Net(text: index(vocab)[batch, time]) -> [batch, 2] {
     means = avg_pool(half, [3], stride = 1, padding = 1)
     twice = half |> ConvTranspose(4, [3], stride = 2) |> relu
     large = upsample(pairs, 3) |> Conv(3, [2], stride = 3)
-    cut   = words |> Conv(4, [3], stride = 2, padding = same)
+    cut   = words |> Conv(4, [3], stride = 2, padding = 1)
     all   = concat([max(there, over = time), total(whole), total(pairs), total(means), total(twice), total(large), total(cut)])
     concat([all, Curved()(words)[.., new]]) |> Dense(2)
 }

@@ -147,3 +147,15 @@ fn classes_counted_from_one_are_checked_row_by_row() {
     assert!(!output.status.success());
     assert!(error.contains("row 2, column `stars`: the value 0 is not an integer from 1 to 3"), "{error}");
 }
+
+#[test]
+fn a_column_is_class_numbers_to_all_fields_that_take_it_for_such() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let wide =
+        STARS.replace("    good:", "    all: index(10)[batch] = stars\n    good:").replace("float(good)", "float(all)");
+    write(folder.path(), "wide.nn", wide.as_bytes());
+    write(folder.path(), "rows.csv", b"x,stars\n0.5,1\n0.2,7\n0.9,3\n");
+    let output = nnc(folder.path(), &["run", "wide.nn", "--out", "out"]);
+    let error = String::from_utf8_lossy(&output.stderr);
+    assert!(error.contains("row 2, column `stars`: the value 7 is not an integer from 1 to 3"), "{error}");
+}

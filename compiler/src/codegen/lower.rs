@@ -376,12 +376,13 @@ impl<'g> Lowering<'g> {
             (Lower::Pad, Attrs::Pad { axis, before, after }) => {
                 let step = row_major(shape)[*axis];
                 let len = self.shape(node.operands[0].node)[*axis];
-                for (start, size) in [(0, *before), (before + len, *after)] {
+                let (before, after) = (before.places(), after.places());
+                for (start, size) in [(0, before), (before + len, after)] {
                     let mut zeros = shape.to_vec();
                     zeros[*axis] = size;
                     self.zero(zeros, to(start as isize * step, shape, ty));
                 }
-                self.place_operand(node.operands[0].node, to(*before as isize * step, shape, ty))?;
+                self.place_operand(node.operands[0].node, to(before as isize * step, shape, ty))?;
             }
             _ => return Err(format!("%{} `{}` has no lowering", id.0, node.op.name)),
         }

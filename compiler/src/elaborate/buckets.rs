@@ -64,7 +64,8 @@ impl<'a> Elab<'a> {
         let needs = std::mem::take(&mut self.needs);
         for number in 0..self.padded.len() {
             let padded = self.padded[number].clone();
-            let needs: Vec<&Need> = needs.iter().filter(|need| need.count.syms().eq(padded.size.syms())).collect();
+            let own = |need: &&Need| need.count.syms().any(|sym| padded.size.syms().any(|own| own == sym));
+            let needs: Vec<&Need> = needs.iter().filter(own).collect();
             let lacks =
                 |elab: &Elab<'a>, n: usize| needs.iter().find(|need| !elab.holds(need, Some((number, n)))).copied();
             let Some((n, need)) = padded.axis.buckets.iter().find_map(|&n| Some((n, lacks(self, n)?))) else {
@@ -74,11 +75,13 @@ impl<'a> Elab<'a> {
             let least = (n..longest.saturating_add(FARTHEST)).find(|&n| lacks(self, n).is_none());
             match least {
                 Some(least) if !padded.written => {
-                    let buckets = &mut self.padded[number].axis.buckets;
-                    buckets.retain(|&n| n >= least);
-                    if buckets.is_empty() {
-                        buckets.push(least);
+                    let mut buckets = padded.axis.buckets.clone();
+                    buckets.retain(|&n| n >= least && lacks(self, n).is_none());
+                    if buckets.last().is_none_or(|&last| last < longest) {
+                        let large = (least.max(longest)..).take(FARTHEST).find(|&n| lacks(self, n).is_none());
+                        buckets.extend(large);
                     }
+                    self.padded[number].axis.buckets = buckets;
                 }
                 _ => {
                     let name = &padded.axis.name;

@@ -96,7 +96,7 @@ impl<'a> Elab<'a> {
         }
         match self.expr(number) {
             value @ Value::Num(_) => match self.int(&value, number.span, "what is added to class numbers") {
-                Some(n) => Ok(Some(sign * n)),
+                Some(n) => Ok(Some(n.saturating_mul(sign))),
                 None => Err(()),
             },
             Value::Invalid => Err(()),

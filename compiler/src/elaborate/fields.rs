@@ -18,6 +18,7 @@ use nnc_grammar::span::Span;
 use nnc_runtime::data::tokens::Unit;
 use nnc_runtime::train::Fill;
 use std::collections::HashMap;
+use std::ops::Range;
 
 /// What columns are shown to.
 #[derive(Clone, Copy)]
@@ -295,8 +296,20 @@ impl<'a> Elab<'a> {
                 self.bind_given(name, Value::Invalid, span);
                 continue;
             };
-            if matches!(self.frame().locals.get(name).map(|l| &l.value), Some(Value::Tensor(t)) if (t.dtype == DType::I32) == wanted.is_whole() || t.dtype == DType::U8)
-            {
+            let bound = match self.frame().locals.get(name).map(|l| &l.value) {
+                Some(Value::Tensor(t)) => (t.dtype == DType::I32) == wanted.is_whole() || t.dtype == DType::U8,
+                _ => false,
+            };
+            let mut classes = None;
+            if let Wanted::Classes { from, n, whole } = *wanted {
+                if whole {
+                    self.check_class_names(data, name, n, span);
+                }
+                // A field that no block mentions says nothing of the values that others read.
+                classes = (lacking == Severity::Error).then(|| from..from.saturating_add(n));
+            }
+            if bound {
+                self.narrow(&block.text, name, classes);
                 continue;
             }
             let raw = match &column.dtype {
@@ -315,13 +328,6 @@ impl<'a> Elab<'a> {
                 _ if wanted.is_whole() => DType::I32,
                 _ => self.precision,
             };
-            let mut classes = None;
-            if let Wanted::Classes { from, n, whole } = *wanted {
-                if whole {
-                    self.check_class_names(data, name, n, span);
-                }
-                classes = Some(from..from.saturating_add(n));
-            }
             let mut row_shape = column.row_shape.clone();
             let from = |n: usize| Some(From { span: data.plan.source.span, text: format!("{n} is what the data has") });
             let mut axes: Vec<Axis> =
@@ -372,6 +378,18 @@ impl<'a> Elab<'a> {
         Tensor { node, dtype, axes, classes: None, scalar: false }
     }
 
+    /// Notes that the values of a column are class numbers to a field: they must be such to all fields that take them for that.
+    fn narrow(&mut self, data: &str, column: &str, classes: Option<Range<i64>>) {
+        let Some(classes) = classes else { return };
+        let whole = |i: &&mut Input| matches!(i.dtype, DType::I32 | DType::U8) && i.encoding.is_none();
+        for input in self.inputs.iter_mut().filter(whole).filter(|i| i.data == data && i.column == column) {
+            input.classes = Some(match input.classes.take() {
+                Some(known) => known.start.max(classes.start)..known.end.min(classes.end),
+                None => classes.clone(),
+            });
+        }
+    }
+
     /// The number of an input: one a column, element type and way to fill it up.
     pub(super) fn input(&mut self, input: Input) -> u32 {
         let same = |i: &Input| {
@@ -383,12 +401,8 @@ impl<'a> Elab<'a> {
             self.inputs.push(Input { classes: None, ..input });
             self.inputs.len() - 1
         });
-        // Values of a column that several fields take for class numbers must be such to all of them.
-        let known = self.inputs[number].classes.take();
-        self.inputs[number].classes = match (known, classes) {
-            (Some(a), Some(b)) => Some(a.start.max(b.start)..a.end.min(b.end)),
-            (a, b) => a.or(b),
-        };
+        let (data, column) = (self.inputs[number].data.clone(), self.inputs[number].column.clone());
+        self.narrow(&data, &column, classes);
         number as u32
     }
 }

@@ -48,7 +48,7 @@ impl<'a> Elab<'a> {
         made.parts = vec![];
         let rows = made.rows();
         for part in &layout.parts {
-            let places = self.places_of(part, rows)?;
+            let places = self.places_of(part, rows, made.shape.is_empty())?;
             if made.parts.is_empty() && places.len() != rows {
                 let headline = format!("`{}` holds {} places of {rows}", part.name.text, places.len());
                 let d = Diagnostic::error(codes::OUT_OF_RANGE, part.name.span, headline);
@@ -61,8 +61,14 @@ impl<'a> Elab<'a> {
     }
 
     /// The places that a part takes along the first axis of its tensor; of a tensor without axes the only one.
-    fn places_of(&mut self, part: &'a LayoutPart, rows: usize) -> Option<Range<usize>> {
+    fn places_of(&mut self, part: &'a LayoutPart, rows: usize, single: bool) -> Option<Range<usize>> {
         let Some((begin, end)) = &part.range else { return Some(0..rows) };
+        if single {
+            let span = begin.span.to(end.span);
+            let d = Diagnostic::error(codes::WRONG_RANK, span, "a single number has no places along a first axis");
+            self.report(d.help("give it an axis: `param s: [1] = …`, and take `s[.., 0]` where it is used"));
+            return None;
+        }
         let mut place = |e: &'a Expr| usize::try_from(self.size_of(e)?.as_constant()?).ok();
         let places = place(begin)?..place(end)?;
         if places.is_empty() || places.len() > rows {

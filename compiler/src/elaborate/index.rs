@@ -352,6 +352,11 @@ impl<'a> Elab<'a> {
                 }
             }
         }
+        // A value whose elements are not numbers of 64 bits may have been made, since nothing has counted them.
+        let elements = |axes: &[Axis]| axes.iter().try_fold(Dim::constant(1), |n, axis| n.checked_mul(&axis.size));
+        if elements(&axes).is_none() || elements(&t.axes).is_none() {
+            return self.fail(Diagnostic::error(codes::TOO_LARGE, span, "the number of elements leaves 64 bits"));
+        }
         let node = x.reshape(axes.iter().map(|a| a.size.clone()).collect()).value;
         let t = Tensor { node, axes, ..t };
         match places {

@@ -167,7 +167,7 @@ impl<'a> Elab<'a> {
     pub(super) fn index_call(&mut self, call: &Call<'a>) -> Value<'a> {
         let t = match call.arg(0) {
             (Value::Tensor(t), _) => t,
-            (Value::List(items), at) => match self.table(&items, at, DType::I32) {
+            (Value::List(items), at) => match self.table(&items, at, DType::F64) {
                 Some(t) => t,
                 None => return Value::Invalid,
             },

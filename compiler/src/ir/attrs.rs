@@ -38,7 +38,7 @@ pub enum Attrs {
         /// The axis.
         axis: usize,
         /// First index.
-        start: usize,
+        start: Dim,
         /// How many.
         len: Dim,
     },
@@ -47,9 +47,9 @@ pub enum Attrs {
         /// The axis.
         axis: usize,
         /// How many before.
-        before: usize,
+        before: Dim,
         /// How many after.
-        after: usize,
+        after: Dim,
     },
     /// One axis: concatenation, reversal, argmax.
     Axis(usize),

@@ -168,6 +168,16 @@ impl Dim {
         Some(sum)
     }
 
+    /// Whether it is no negative number whatever the free sizes are; a size of which this holds without showing it is not found.
+    pub fn is_never_negative(&self) -> bool {
+        self.number >= 0 && self.terms.values().all(|c| *c >= 0)
+    }
+
+    /// The number of places that it is, once sizes are numbers; 0 before.
+    pub fn places(&self) -> usize {
+        self.as_constant().and_then(|n| usize::try_from(n).ok()).unwrap_or(0)
+    }
+
     /// The free sizes that occur.
     pub fn syms(&self) -> Box<dyn Iterator<Item = &Sym> + '_> {
         Box::new(self.terms.keys().flatten().flat_map(|(atom, _)| match atom {

@@ -86,16 +86,19 @@ impl<'b> Val<'b> {
     }
 
     /// `start..start + len` of an axis.
-    pub fn slice(self, axis: usize, start: usize, len: Dim) -> Val<'b> {
-        if start == 0 && self.ty().shape[axis] == len {
+    pub fn slice(self, axis: usize, start: impl Into<Dim>, len: Dim) -> Val<'b> {
+        let start = start.into();
+        if start.as_constant() == Some(0) && self.ty().shape[axis] == len {
             return self;
         }
         self.b.add(&SLICE, Attrs::Slice { axis, start, len }, &[self])
     }
 
     /// Zeros around an axis.
-    pub fn pad(self, axis: usize, before: usize, after: usize) -> Val<'b> {
-        if before == 0 && after == 0 { self } else { self.b.add(&PAD, Attrs::Pad { axis, before, after }, &[self]) }
+    pub fn pad(self, axis: usize, before: impl Into<Dim>, after: impl Into<Dim>) -> Val<'b> {
+        let (before, after) = (before.into(), after.into());
+        let nothing = before.as_constant() == Some(0) && after.as_constant() == Some(0);
+        if nothing { self } else { self.b.add(&PAD, Attrs::Pad { axis, before, after }, &[self]) }
     }
 
     /// The sum over axes (ascending).

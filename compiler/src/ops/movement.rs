@@ -4,6 +4,7 @@ use super::infer::wrong_attrs;
 use super::source::splat;
 use crate::ir::array::Array;
 use crate::ir::attrs::{Attrs, Const};
+use crate::ir::builder::Val;
 use crate::ir::dim::Dim;
 use crate::ir::op::{AffineMap, Arity, Domain, InferError, Lower, Meaning, OpDef, Reference, Vjp};
 use crate::ir::types::{DType, TensorType};
@@ -141,10 +142,11 @@ pub static SLICE: OpDef = OpDef {
     infer: |args, attrs| {
         let Attrs::Slice { axis, start, len } = attrs else { return Err(wrong_attrs()) };
         let Some(size) = args[0].shape.get(*axis) else { return Err(InferError::new("no such axis")) };
-        // Of a free size a part can be had for every value if a number of places is left out. Sizes so small that less than
-        // nothing is left are refused when they are put in.
-        let left_out = Dim::from(*start).checked_add(len).and_then(|end| size.checked_sub(&end)?.as_constant());
-        let fits = left_out.is_some_and(|n| n >= 0) && len.as_constant().is_none_or(|l| l >= 0);
+        // Of a free size a part can be had for every value if what is left out is none that may be negative. Sizes so small that
+        // less than nothing is left are refused when they are put in.
+        let left_out = start.checked_add(len).and_then(|end| size.checked_sub(&end));
+        let fits = left_out.is_some_and(|n| n.is_never_negative())
+            && [start, len].iter().all(|n| n.as_constant().is_none_or(|n| n >= 0));
         if !fits {
             return Err(InferError::axes(format!("{start}..{start} + {len} leaves {size}"), (0, *axis), (0, *axis)));
         }
@@ -154,21 +156,21 @@ pub static SLICE: OpDef = OpDef {
     },
     meaning: Meaning::Tensor(|args, attrs, types| {
         let Attrs::Slice { axis, start, .. } = attrs else { unreachable!("inference admits no other attributes") };
-        let len = types[0].sizes().unwrap_or_default()[*axis];
-        vec![map_array!(args[0], a => a.slice_axis(Axis(*axis), Slice::from(*start..*start + len)).to_owned())]
+        let (start, len) = (start.places(), types[0].sizes().unwrap_or_default()[*axis]);
+        vec![map_array!(args[0], a => a.slice_axis(Axis(*axis), Slice::from(start..start + len)).to_owned())]
     }),
     reference: LINEAR,
     vjp: Vjp::Rule(|n| {
         let Attrs::Slice { axis, start, .. } = n.attrs else { unreachable!("inference admits no other attributes") };
         let (whole, part) = (n.args[0].ty().shape[*axis].clone(), n.out().ty().shape[*axis].clone());
-        // Inference has shown that the rest is a number of indices.
-        let after = whole.checked_sub(&part).and_then(|d| d.as_constant()).map_or(0, |rest| rest as usize - start);
-        vec![Some(n.ct().pad(*axis, *start, after))]
+        // Inference has shown that this is how many are left out behind.
+        let after = whole.checked_sub(&part).and_then(|rest| rest.checked_sub(start)).unwrap_or(Dim::constant(0));
+        vec![Some(n.ct().pad(*axis, start.clone(), after))]
     }),
     lower: Lower::Affine(|attrs, operand, _| {
         let Attrs::Slice { axis, start, .. } = attrs else { unreachable!("inference admits no other attributes") };
         let strides = row_major(operand);
-        AffineMap { offset: *start as isize * strides[*axis], strides }
+        AffineMap { offset: start.places() as isize * strides[*axis], strides }
     }),
     domain: ANY,
 };
@@ -182,7 +184,10 @@ pub static PAD: OpDef = OpDef {
         let Attrs::Pad { axis, before, after } = attrs else { return Err(wrong_attrs()) };
         let mut shape = args[0].shape.clone();
         let Some(size) = shape.get_mut(*axis) else { return Err(InferError::new("no such axis")) };
-        match size.checked_add(&Dim::from(*before)).and_then(|s| s.checked_add(&Dim::from(*after))) {
+        if !(before.is_never_negative() && after.is_never_negative()) {
+            return Err(InferError::new(format!("{before} and {after} are no places around an axis")));
+        }
+        match size.checked_add(before).and_then(|s| s.checked_add(after)) {
             Some(sum) => *size = sum,
             None => return Err(InferError::new("the padded size is too large")),
         }
@@ -192,7 +197,7 @@ pub static PAD: OpDef = OpDef {
         let Attrs::Pad { axis, before, .. } = attrs else { unreachable!("inference admits no other attributes") };
         let len = args[0].shape()[*axis];
         let mut out = splat(zero(types[0].dtype), &types[0].sizes().unwrap_or_default());
-        let window = Slice::from(*before..*before + len);
+        let window = Slice::from(before.places()..before.places() + len);
         match (&mut out, args[0]) {
             (Array::F32(o), Array::F32(a)) => o.slice_axis_mut(Axis(*axis), window).assign(a),
             (Array::F64(o), Array::F64(a)) => o.slice_axis_mut(Axis(*axis), window).assign(a),
@@ -208,7 +213,7 @@ pub static PAD: OpDef = OpDef {
     vjp: Vjp::Rule(|n| {
         let Attrs::Pad { axis, before, .. } = n.attrs else { unreachable!("inference admits no other attributes") };
         let len = n.args[0].ty().shape[*axis].clone();
-        vec![Some(n.ct().slice(*axis, *before, len))]
+        vec![Some(n.ct().slice(*axis, before.clone(), len))]
     }),
     lower: Lower::Pad,
     domain: ANY,
@@ -290,16 +295,14 @@ pub static CONCAT: OpDef = OpDef {
     reference: LINEAR,
     vjp: Vjp::Rule(|n| {
         let Attrs::Axis(axis) = n.attrs else { unreachable!("inference admits no other attributes") };
-        let mut start = Some(0usize);
-        n.args
-            .iter()
-            .map(|a| {
-                let len = a.ty().shape[*axis].clone();
-                let from = start?;
-                start = len.as_constant().map(|l| from + l as usize);
-                Some(n.ct().slice(*axis, from, len))
-            })
-            .collect()
+        let mut start = Dim::constant(0);
+        let part = |a: &Val<'_>| {
+            let len = a.ty().shape[*axis].clone();
+            // The whole axis did not leave 64 bits.
+            let end = start.checked_add(&len).unwrap_or(Dim::constant(0));
+            Some(n.ct().slice(*axis, std::mem::replace(&mut start, end), len))
+        };
+        n.args.iter().map(part).collect()
     }),
     lower: Lower::Concat,
     domain: ANY,

@@ -85,7 +85,10 @@ fn sized(attrs: &Attrs, size: &dyn Fn(&Sym) -> Option<i64>) -> Result<Attrs, Str
         Attrs::Slot(slot, ty) => Attrs::Slot(*slot, Box::new(TensorType::new(ty.dtype, shape(&ty.shape)?))),
         Attrs::Reshape(dims) => Attrs::Reshape(shape(dims)?),
         Attrs::Broadcast { shape: dims, map } => Attrs::Broadcast { shape: shape(dims)?, map: map.clone() },
-        Attrs::Slice { axis, start, len } => Attrs::Slice { axis: *axis, start: *start, len: number(len)? },
+        Attrs::Slice { axis, start, len } => Attrs::Slice { axis: *axis, start: number(start)?, len: number(len)? },
+        Attrs::Pad { axis, before, after } => {
+            Attrs::Pad { axis: *axis, before: number(before)?, after: number(after)? }
+        }
         Attrs::Size(dtype, n) => Attrs::Size(*dtype, number(n)?),
         Attrs::Iota(n) => Attrs::Iota(number(n)?),
         Attrs::Rows(rows) => Attrs::Rows(Rows { size: number(&rows.size)?, ..rows.clone() }),
@@ -96,7 +99,6 @@ fn sized(attrs: &Attrs, size: &dyn Fn(&Sym) -> Option<i64>) -> Result<Attrs, Str
         | Attrs::Table(_)
         | Attrs::Cast(_)
         | Attrs::Permute(_)
-        | Attrs::Pad { .. }
         | Attrs::Axis(_)
         | Attrs::Axes(_)
         | Attrs::Scan(_)
@@ -108,12 +110,16 @@ fn sized(attrs: &Attrs, size: &dyn Fn(&Sym) -> Option<i64>) -> Result<Attrs, Str
 #[cfg(test)]
 mod tests {
     use super::specialise;
+    use crate::autodiff::gradient;
+    use crate::interp::{Env, run};
     use crate::ir::attrs::{Attrs, Const, Slot};
     use crate::ir::builder::Builder;
     use crate::ir::dim::{Dim, Sym};
     use crate::ir::graph::{Graph, SiteId};
     use crate::ir::types::{DType, TensorType};
+    use crate::ops::movement::CONCAT;
     use crate::ops::source::SIZE;
+    use nnc_runtime::buffer::Buffer;
 
     /// The mean over the batch of a `[batch + 1, 3]` input without its last row.
     fn graph() -> Graph {
@@ -158,5 +164,30 @@ mod tests {
         assert_eq!(negative.to_string(), "`read`: the size batch + 1 is -2");
         let large = specialise(&graph(), &batch(i64::MAX)).expect_err("batch + 1 leaves 64 bits");
         assert_eq!(large.to_string(), "`read`: the size batch + 1 is too large");
+    }
+
+    #[test]
+    fn parts_of_a_free_axis_have_gradients() {
+        let b = Builder::new();
+        let free = Dim::sym("time");
+        let x = b.read(Slot::Input(0), TensorType::new(DType::F32, vec![free.clone()]));
+        let y = b.read(Slot::Input(1), TensorType::new(DType::F32, vec![Dim::from(2)]));
+        let joined = b.add(&CONCAT, Attrs::Axis(0), &[x, y, x]);
+        let squares = (joined * joined * joined.slice(0, 0, joined.ty().shape[0].clone())).sum(&[0]);
+        let slopes = gradient(&b, squares, &[x.value, y.value]).expect("all of these have slopes");
+        let again = gradient(&b, slopes[1].expect("y takes part").sum(&[0]), &[y.value]).expect("and these");
+        for (name, slope) in [("x", slopes[0]), ("y", slopes[1]), ("yy", again[0])] {
+            b.output(name, slope.expect("both take part"));
+        }
+        let sized = specialise(&b.finish(), &|s: &Sym| (&*s.0 == "time").then_some(3)).expect("three places");
+        let floats =
+            |values: &[f32]| Buffer::from_bytes(&values.iter().flat_map(|x| x.to_le_bytes()).collect::<Vec<_>>());
+        let inputs = [floats(&[1.0, 2.0, 3.0]), floats(&[4.0, 5.0])];
+        let values = run(&sized, &Env { states: &[], inputs: &inputs, seed: 0, step: 0 }).expect("nothing is guarded");
+        let output = |i: usize| values.get(sized.outputs[i].value).to_bytes();
+        // Of the sum of cubes: 3·v² for each of the two copies of x, and for y; 6·v after that.
+        assert_eq!(output(0), floats(&[6.0, 24.0, 54.0]).as_slice());
+        assert_eq!(output(1), floats(&[48.0, 75.0]).as_slice());
+        assert_eq!(output(2), floats(&[24.0, 30.0]).as_slice());
     }
 }

@@ -90,12 +90,15 @@ pub fn cases(op: Op, float: DType) -> Vec<Case> {
             ]
         }
         "slice" => {
-            let case =
-                |axis, start, len: usize, from: &[usize]| one(Attrs::Slice { axis, start, len: Dim::from(len) }, from);
+            let case = |axis, start: usize, len: usize, from: &[usize]| {
+                one(Attrs::Slice { axis, start: Dim::from(start), len: Dim::from(len) }, from)
+            };
             vec![case(0, 1, 3, &[5]), case(1, 0, 2, &[3, 4]), case(0, 2, 1, &[3, 4]), case(1, 3, 9, &[2, 17, 3])]
         }
         "pad" => {
-            let case = |axis, before, after, from: &[usize]| one(Attrs::Pad { axis, before, after }, from);
+            let case = |axis, before: usize, after: usize, from: &[usize]| {
+                one(Attrs::Pad { axis, before: before.into(), after: after.into() }, from)
+            };
             vec![case(0, 1, 2, &[3]), case(1, 0, 3, &[3, 4]), case(0, 2, 0, &[3, 4]), case(1, 1, 1, &[2, 3, 5])]
         }
         "reverse" => vec![one(Attrs::Axis(0), &[5]), one(Attrs::Axis(1), &[3, 4]), one(Attrs::Axis(0), &[3, 4, 2])],

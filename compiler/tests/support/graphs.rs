@@ -168,7 +168,7 @@ fn random_attrs(rng: &mut Rng, op: Op, types: &[TensorType]) -> Option<Attrs> {
             let size = t.sizes()?[axis];
             let start = if rng.chance(0.3) { 0 } else { rng.below(size) };
             let len = if rng.chance(0.4) { size - start } else { 1 + rng.below(size - start) };
-            Attrs::Slice { axis, start, len: Dim::from(len) }
+            Attrs::Slice { axis, start: Dim::from(start), len: Dim::from(len) }
         }
         "window" => {
             let axis = axis(rng)?;
@@ -176,7 +176,7 @@ fn random_attrs(rng: &mut Rng, op: Op, types: &[TensorType]) -> Option<Attrs> {
             let (size, stride, dilation) = (1 + rng.below(3), 1 + rng.below(3), 1 + rng.below(2));
             Attrs::Window(Window { axis, len: Dim::from(len), size, stride, dilation })
         }
-        "pad" => Attrs::Pad { axis: axis(rng)?, before: rng.below(3), after: rng.below(3) },
+        "pad" => Attrs::Pad { axis: axis(rng)?, before: rng.below(3).into(), after: rng.below(3).into() },
         "gather" | "scatter_add" => {
             let index = &types[1].shape;
             let common = t.shape.iter().zip(index).take_while(|(x, i)| x == i).count();

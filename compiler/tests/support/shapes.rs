@@ -52,12 +52,12 @@ pub fn shaped(op: Op, [a, b, c, d]: [usize; 4]) -> Option<(Case, usize)> {
         "slice" => one(
             Attrs::Slice {
                 axis: d % 2,
-                start: [a, b][d % 2] - middle([a, b][d % 2]),
+                start: Dim::from([a, b][d % 2] - middle([a, b][d % 2])),
                 len: Dim::from(middle([a, b][d % 2])),
             },
             &[a, b],
         ),
-        "pad" => one(Attrs::Pad { axis: d % 2, before: c % 5, after: c % 3 }, &[a, b]),
+        "pad" => one(Attrs::Pad { axis: d % 2, before: (c % 5).into(), after: (c % 3).into() }, &[a, b]),
         "reverse" => one(Attrs::Axis(d % 3), &[a, b, c]),
         "concat" if d % 2 == 0 => two(Attrs::Axis(1), &[a, b], &[a, c], a * (b + c)),
         "concat" => two(Attrs::Axis(0), &[b, a], &[c, a], a * (b + c)),

@@ -138,7 +138,7 @@ pub fn check_range(column: &Column, classes: &Range<i64>) -> Result<(), DataErro
         return Ok(());
     }
     let wanted = match classes.is_empty() {
-        true => "an index of 0 classes".to_owned(),
+        true => "a class number to all fields that read it".to_owned(),
         false => format!("an integer from {} to {}", classes.start, classes.end - 1),
     };
     check_integers(column, classes.start as f64, (classes.end - 1) as f64, &wanted)

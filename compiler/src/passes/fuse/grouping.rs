@@ -148,7 +148,8 @@ impl Grouping<'_> {
         let mut parts = vec![];
         let mut along = None;
         for &user in &self.users[id.0 as usize] {
-            let Attrs::Slice { axis, start, .. } = self.graph.node(user).attrs else { return false };
+            let Attrs::Slice { axis, start, .. } = &self.graph.node(user).attrs else { return false };
+            let (axis, start) = (*axis, start.places());
             if *along.get_or_insert(axis) != axis {
                 return false;
             }

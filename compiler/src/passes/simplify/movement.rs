@@ -58,8 +58,8 @@ fn nothing_moves<'b>(e: &Expr<'_, 'b>) -> Option<Val<'b>> {
         Attrs::Reshape(shape) => *shape == ty.shape,
         Attrs::Permute(perm) => perm.iter().enumerate().all(|(i, &p)| i == p),
         Attrs::Broadcast { shape, .. } => shape.len() == ty.rank(),
-        Attrs::Slice { axis, start, len } => *start == 0 && ty.shape[*axis] == *len,
-        Attrs::Pad { before, after, .. } => *before == 0 && *after == 0,
+        Attrs::Slice { axis, start, len } => length(start) == Some(0) && ty.shape[*axis] == *len,
+        Attrs::Pad { before, after, .. } => length(before) == Some(0) && length(after) == Some(0),
         Attrs::Axis(axis) => e.is(&CONCAT) || (e.is(&REVERSE) && ty.shape[*axis].is_one()),
         _ => false,
     };
@@ -104,7 +104,9 @@ fn broadcast_twice<'b>(e: &Expr<'_, 'b>) -> Option<Val<'b>> {
 fn slice_twice<'b>(e: &Expr<'_, 'b>) -> Option<Val<'b>> {
     let ([x], Attrs::Slice { axis, start, len }) = (e.args, e.attrs) else { return None };
     match made_by(*x, &SLICE)? {
-        (x, Attrs::Slice { axis: a, start: s, .. }) if a == *axis => Some(x.slice(a, s + start, len.clone())),
+        (x, Attrs::Slice { axis: a, start: s, .. }) if a == *axis => {
+            Some(x.slice(a, s.checked_add(start)?, len.clone()))
+        }
         _ => None,
     }
 }
@@ -112,7 +114,9 @@ fn slice_twice<'b>(e: &Expr<'_, 'b>) -> Option<Val<'b>> {
 fn pad_twice<'b>(e: &Expr<'_, 'b>) -> Option<Val<'b>> {
     let ([x], Attrs::Pad { axis, before, after }) = (e.args, e.attrs) else { return None };
     match made_by(*x, &PAD)? {
-        (x, Attrs::Pad { axis: a, before: b, after: f }) if a == *axis => Some(x.pad(a, before + b, after + f)),
+        (x, Attrs::Pad { axis: a, before: b, after: f }) if a == *axis => {
+            Some(x.pad(a, before.checked_add(&b)?, after.checked_add(&f)?))
+        }
         _ => None,
     }
 }
@@ -127,8 +131,8 @@ fn reverse_twice<'b>(e: &Expr<'_, 'b>) -> Option<Val<'b>> {
 fn slice_of_pad<'b>(e: &Expr<'_, 'b>) -> Option<Val<'b>> {
     let ([x], Attrs::Slice { axis, start, len }) = (e.args, e.attrs) else { return None };
     let (x, Attrs::Pad { axis: a, before, .. }) = made_by(*x, &PAD)? else { return None };
-    let (n, size) = (length(len)?, length(&x.ty().shape[a])?);
-    let inside = a == *axis && *start >= before && start + n <= before + size;
+    let (start, n, before, size) = (length(start)?, length(len)?, length(&before)?, length(&x.ty().shape[a])?);
+    let inside = a == *axis && start >= before && start + n <= before + size;
     inside.then(|| x.slice(a, start - before, len.clone()))
 }
 
@@ -138,11 +142,11 @@ fn slice_of_concat<'b>(e: &Expr<'_, 'b>) -> Option<Val<'b>> {
     if !std::ptr::eq(op, &CONCAT) || attrs != Attrs::Axis(*axis) {
         return None;
     }
-    let n = length(len)?;
+    let (start, n) = (length(start)?, length(len)?);
     let mut from = 0;
     for part in args {
         let size = length(&part.ty().shape[*axis])?;
-        if *start >= from && start + n <= from + size {
+        if start >= from && start + n <= from + size {
             return Some(part.slice(*axis, start - from, len.clone()));
         }
         from += size;
@@ -164,7 +168,7 @@ fn pads_side_by_side<'b>(e: &Expr<'_, 'b>) -> Option<Val<'b>> {
         let Made { op, attrs, args } = made(value);
         match (attrs, &args[..]) {
             (Attrs::Pad { axis, before, .. }, [part]) if *whole.get_or_insert(axis) == axis => {
-                parts.push((before, length(&part.ty().shape[axis])?, *part));
+                parts.push((length(&before)?, length(&part.ty().shape[axis])?, *part));
             }
             (_, [_, _]) if std::ptr::eq(op, &ADD) && open.len() + parts.len() < MOST_PARTS => open.extend(args),
             _ => return None,

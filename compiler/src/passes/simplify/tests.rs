@@ -66,11 +66,11 @@ fn repeated<'b>(x: Val<'b>, shape: &[usize], map: &[usize]) -> Val<'b> {
 }
 
 fn part(x: Val<'_>, axis: usize, start: usize, len: usize) -> Val<'_> {
-    one_movement(x, &SLICE, Attrs::Slice { axis, start, len: Dim::from(len) })
+    one_movement(x, &SLICE, Attrs::Slice { axis, start: Dim::from(start), len: Dim::from(len) })
 }
 
 fn padded(x: Val<'_>, axis: usize, before: usize, after: usize) -> Val<'_> {
-    one_movement(x, &PAD, Attrs::Pad { axis, before, after })
+    one_movement(x, &PAD, Attrs::Pad { axis, before: before.into(), after: after.into() })
 }
 
 fn reversed(x: Val<'_>, axis: usize) -> Val<'_> {
