@@ -125,17 +125,16 @@ fn spread(slide: &Slide, extra: usize, call: &Call<'_>) -> ConvAxis {
     let (before, after) = match call.named("padding") {
         Some((Value::Text(word), _)) if word == "same" => {
             let total = slide.reach() as i64 - slide.stride as i64;
-            (Dim::constant(total.max(0) / 2), Dim::constant(total - total.max(0) / 2))
+            (total.max(0) / 2, total - total.max(0) / 2)
         }
-        _ => slide.padding.clone(),
+        _ => slide.padding,
     };
-    // Paddings are whole numbers from 0 on, so the differences stay within 64 bits.
-    let left = |end: i64, cut: &Dim| Dim::constant(end).checked_sub(cut).unwrap_or_else(|| Dim::constant(0));
     ConvAxis {
         stride: 1,
         dilation: slide.dilation,
         spacing: slide.stride,
-        before: left(reach, &before),
-        after: left(reach.saturating_add(extra as i64), &after),
+        before: Dim::constant(reach - before),
+        // All of them lie below 2^62: taps and steps below 2^31 each.
+        after: Dim::constant(reach - after + extra as i64),
     }
 }

@@ -21,45 +21,38 @@ pub(super) struct Slide {
     pub(super) taps: usize,
     pub(super) stride: usize,
     pub(super) dilation: usize,
-    pub(super) padding: (Dim, Dim),
+    /// Zeros before and after.
+    pub(super) padding: (i64, i64),
 }
 
 impl Slide {
     pub(super) fn rule(&self) -> ConvAxis {
-        let (before, after) = self.padding.clone();
+        let (before, after) = (Dim::constant(self.padding.0), Dim::constant(self.padding.1));
         ConvAxis { stride: self.stride, dilation: self.dilation, spacing: 1, before, after }
-    }
-
-    /// The zeros before and after, where they are numbers.
-    pub(super) fn zeros(&self) -> Option<(i64, i64)> {
-        self.padding.0.as_constant().zip(self.padding.1.as_constant())
     }
 
     /// Lets a last window that begins before the end reach beyond it; whether it is known how far.
     fn ceil(&mut self) -> bool {
-        let (Some(size), Some((before, after))) = (self.size.as_constant(), self.zeros()) else {
-            return self.stride == 1;
-        };
+        let Some(size) = self.size.as_constant() else { return self.stride == 1 };
+        let (before, after) = self.padding;
         let before_end = size.saturating_add(before);
         let rest = before_end.saturating_add(after).saturating_sub(self.reach() as i64).max(0);
         let stride = self.stride as i64;
         let last = (rest / stride + i64::from(rest % stride > 0)).saturating_mul(stride);
         if last < before_end {
-            self.padding.1 = Dim::constant(after.saturating_add(last - rest));
+            self.padding.1 = after.saturating_add(last - rest);
         }
         true
     }
 
     /// The zeros around it so that windows one apart keep the size and others are as many as there are steps in it.
-    fn same(&self) -> Option<(Dim, Dim)> {
+    fn same(&self) -> Option<(i64, i64)> {
         let (stride, reach) = (self.stride as i64, self.reach() as i64);
         let windows = self.size.checked_add(&Dim::constant(stride - 1))?.div_floor(stride)?;
         let total = extent(&windows, self.stride)?.checked_add(&Dim::constant(reach))?.checked_sub(&self.size)?;
         // Zeros that depend on a free size would stand elsewhere for the same row in another batch.
-        let total = Dim::constant(total.as_constant()?.max(0));
-        let before = total.div_floor(2)?;
-        let after = total.checked_sub(&before)?;
-        Some((before, after))
+        let total = total.as_constant()?.max(0);
+        Some((total / 2, total - total / 2))
     }
 
     /// The places that a window reaches over.
@@ -119,20 +112,19 @@ impl<'a> Elab<'a> {
                 }
                 for (s, item) in slides.iter_mut().zip(items) {
                     s.padding = match item {
-                        Value::List(pair) if pair.len() == 2 => (
-                            Dim::from(self.count(&pair[0], at, what, 0)?),
-                            Dim::from(self.count(&pair[1], at, what, 0)?),
-                        ),
+                        Value::List(pair) if pair.len() == 2 => {
+                            (self.count(&pair[0], at, what, 0)? as i64, self.count(&pair[1], at, what, 0)? as i64)
+                        }
                         one => {
-                            let p = Dim::from(self.count(&one, at, what, 0)?);
-                            (p.clone(), p)
+                            let p = self.count(&one, at, what, 0)? as i64;
+                            (p, p)
                         }
                     };
                 }
             }
             value => {
-                let p = Dim::from(self.count(&value, at, what, 0)?);
-                slides.iter_mut().for_each(|s| s.padding = (p.clone(), p.clone()));
+                let p = self.count(&value, at, what, 0)? as i64;
+                slides.iter_mut().for_each(|s| s.padding = (p, p));
             }
         }
         Some(())
@@ -157,8 +149,7 @@ impl<'a> Elab<'a> {
         for i in 0..n {
             let (taps, dilation) = (taps[i], dilations[i]);
             let size = x.axes[places[i]].size.clone();
-            let padding = (Dim::constant(0), Dim::constant(0));
-            slides.push(Slide { axis: places[i], size, taps, stride: strides[i], dilation, padding });
+            slides.push(Slide { axis: places[i], size, taps, stride: strides[i], dilation, padding: (0, 0) });
         }
         self.paddings(call.named("padding"), &mut slides)?;
         match call.named("ceil") {
@@ -182,10 +173,9 @@ impl<'a> Elab<'a> {
     /// An axis after windows have slid along it: its size, with the story of it.
     pub(super) fn slid(&mut self, axis: &Axis, slide: &Slide, rule: &ConvAxis, call: Span) -> Option<Axis> {
         let (size, taps) = (&slide.size, slide.taps);
-        let (before, after) = &slide.padding;
-        let around = match slide.zeros() {
-            Some((0, 0)) => String::new(),
-            _ => format!(" with {before} + {after} around it"),
+        let around = match slide.padding {
+            (0, 0) => String::new(),
+            (before, after) => format!(" with {before} + {after} around it"),
         };
         let steps = if slide.stride == 1 { String::new() } else { format!(", in steps of {}", slide.stride) };
         match rule.results(size, &Dim::from(taps)) {

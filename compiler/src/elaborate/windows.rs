@@ -82,18 +82,6 @@ impl<'a> Elab<'a> {
                 windows
             }
         };
-        for window in &windows {
-            if let Windows::Slide(slide) = window
-                && slide.zeros().is_none()
-            {
-                let what =
-                    "`same` of a reduction in steps is built for axes whose size is known before the program runs";
-                let d = Diagnostic::error(codes::UNSUPPORTED, call.span, what);
-                let d = d.label(format!("{} is known only then", show_axis(&t.axes[slide.axis])));
-                self.report(d.help("give the padding as a number, `padding = 1`"));
-                return None;
-            }
-        }
         let mut axes = t.axes.clone();
         for window in &windows {
             let axis = &t.axes[window.axis()];
@@ -130,8 +118,7 @@ impl<'a> Elab<'a> {
         let d = match of.size.as_constant().and_then(|n| usize::try_from(n).ok()) {
             Some(size) if size.is_multiple_of(count) && size > 0 => {
                 let taps = size / count;
-                let padding = (Dim::constant(0), Dim::constant(0));
-                let slide = Slide { axis, size: Dim::from(size), taps, stride: taps, dilation: 1, padding };
+                let slide = Slide { axis, size: Dim::from(size), taps, stride: taps, dilation: 1, padding: (0, 0) };
                 return Some(Windows::Slide(slide));
             }
             Some(size) if size > 0 => return Some(Windows::Share { axis, size, count }),
@@ -262,8 +249,8 @@ fn split<'b>(x: Val<'b>, window: &Windows, axis: usize, fill: f64) -> Val<'b> {
 
 /// Elements of one value before and after an axis.
 fn surround<'b>(x: Val<'b>, axis: usize, slide: &Slide, fill: f64) -> Val<'b> {
-    // `windowed` has shown that they are numbers, and none is negative.
-    let (before, after) = slide.zeros().map_or((0, 0), |(before, after)| (before as usize, after as usize));
+    // None is negative.
+    let (before, after) = (slide.padding.0 as usize, slide.padding.1 as usize);
     if fill == 0.0 || (before, after) == (0, 0) {
         return x.pad(axis, before, after);
     }
