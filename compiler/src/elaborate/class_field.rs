@@ -3,7 +3,7 @@
 
 use super::Elab;
 use super::data::Known;
-use super::fields::{Shown, Wanted};
+use super::fields::{ReadAs, Shown};
 use super::value::{Tensor, Value};
 use crate::ir::dim::Dim;
 use crate::ir::types::DType;
@@ -43,12 +43,12 @@ impl<'a> Elab<'a> {
             Ok(added) => added,
             Err(()) => return Value::Invalid,
         };
-        let wanted = match (added, n.as_constant()) {
-            (Some(added), Some(n)) => Wanted::Classes { from: added.saturating_neg(), n, whole: added == 0 },
-            (Some(_), None) => Wanted::Whole,
-            (None, _) => Wanted::Floats,
+        let read_as = match (added, n.as_constant()) {
+            (Some(added), Some(n)) => ReadAs::Classes { from: added.saturating_neg(), n },
+            (Some(_), None) => ReadAs::Whole,
+            (None, _) => ReadAs::Floats,
         };
-        self.bind_columns(block, Shown::Field(target), e, &wanted, lacking);
+        self.bind_columns(block, Shown::Field(target), e, &read_as, lacking);
         let value = self.expr(e);
         let Value::Tensor(t) = value else { return value };
         let fits = match added {

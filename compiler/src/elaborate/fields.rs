@@ -30,18 +30,18 @@ pub(super) enum Shown<'a> {
 }
 
 /// What columns are read as.
-pub(super) enum Wanted {
+pub(super) enum ReadAs {
     /// Floats, bytes where they are bytes.
     Floats,
     /// Whole numbers.
     Whole,
-    /// Whole numbers of which `from` is the first class of `n`; `whole` if no constant is added to the column.
-    Classes { from: i64, n: i64, whole: bool },
+    /// Whole numbers of which `from` is the first class of `n`.
+    Classes { from: i64, n: i64 },
 }
 
-impl Wanted {
+impl ReadAs {
     fn is_whole(&self) -> bool {
-        !matches!(self, Wanted::Floats)
+        !matches!(self, ReadAs::Floats)
     }
 }
 
@@ -175,7 +175,7 @@ impl<'a> Elab<'a> {
         let value = match class_element(target.ty.as_ref()) {
             Some(element) => self.class_field((name, data), (target, e), element, lacking),
             None => {
-                self.bind_columns((name, data), Shown::Field(target), e, &Wanted::Floats, lacking);
+                self.bind_columns((name, data), Shown::Field(target), e, &ReadAs::Floats, lacking);
                 self.expr(e)
             }
         };
@@ -264,7 +264,7 @@ impl<'a> Elab<'a> {
         (block, data): (&'a Name, &Known<'a>),
         shown: Shown<'a>,
         e: &'a Expr,
-        wanted: &Wanted,
+        read_as: &ReadAs,
         lacking: Severity,
     ) {
         let (mut names, mut called, mut axes): (Vec<(&'a str, Span)>, Vec<Span>, Vec<Span>) = (vec![], vec![], vec![]);
@@ -297,12 +297,12 @@ impl<'a> Elab<'a> {
                 continue;
             };
             let bound = match self.frame().locals.get(name).map(|l| &l.value) {
-                Some(Value::Tensor(t)) => (t.dtype == DType::I32) == wanted.is_whole() || t.dtype == DType::U8,
+                Some(Value::Tensor(t)) => (t.dtype == DType::I32) == read_as.is_whole() || t.dtype == DType::U8,
                 _ => false,
             };
             let mut classes = None;
-            if let Wanted::Classes { from, n, whole } = *wanted {
-                if whole {
+            if let ReadAs::Classes { from, n } = *read_as {
+                if from == 0 {
                     self.check_class_names(data, name, n, span);
                 }
                 // A field that no block mentions says nothing of the values that others read.
@@ -325,7 +325,7 @@ impl<'a> Elab<'a> {
             };
             let dtype = match raw {
                 DType::U8 => DType::U8,
-                _ if wanted.is_whole() => DType::I32,
+                _ if read_as.is_whole() => DType::I32,
                 _ => self.precision,
             };
             let mut row_shape = column.row_shape.clone();
@@ -396,13 +396,12 @@ impl<'a> Elab<'a> {
             let kind = (i.dtype, i.fill) == (input.dtype, input.fill);
             kind && i.data == input.data && i.column == input.column && i.encoding == input.encoding
         };
-        let classes = input.classes.clone();
-        let number = self.inputs.iter().position(same).unwrap_or_else(|| {
-            self.inputs.push(Input { classes: None, ..input });
+        let known = self.inputs.iter().position(same);
+        self.narrow(&input.data, &input.column, input.classes.clone());
+        let number = known.unwrap_or_else(|| {
+            self.inputs.push(input);
             self.inputs.len() - 1
         });
-        let (data, column) = (self.inputs[number].data.clone(), self.inputs[number].column.clone());
-        self.narrow(&data, &column, classes);
         number as u32
     }
 }

@@ -80,7 +80,10 @@ impl<'a> Elab<'a> {
     /// How a figure is averaged over a pass: by rows, or by what a line says that a batch weighs, which is reported then.
     fn weighed(&mut self, figure: &str, weight: Option<&'a Expr>, lines: &Lines<'a>) -> Option<Gather> {
         let Some(e) = weight else { return Some(Gather::MeanByRows) };
+        // As figures themselves, it is a sum over many rows.
+        let float = std::mem::replace(&mut self.float, DType::F64);
         let value = self.expr(e);
+        self.float = float;
         if matches!(value, Value::Invalid) || self.stale(e, &value, lines) {
             return None;
         }

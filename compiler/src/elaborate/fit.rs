@@ -2,7 +2,7 @@
 //! begins and kept with the weights. Fields read it as a constant.
 
 use super::data::{BATCH, Data, Known};
-use super::fields::{Shown, Wanted};
+use super::fields::{ReadAs, Shown};
 use super::value::{Axis, Tensor, Value};
 use super::{Elab, Mode};
 use crate::ir::graph::Graph;
@@ -61,7 +61,7 @@ impl<'a> Elab<'a> {
             });
             return None;
         }
-        self.bind_columns((data.name, known), Shown::Fit, e, &Wanted::Floats, Severity::Error);
+        self.bind_columns((data.name, known), Shown::Fit, e, &ReadAs::Floats, Severity::Error);
         self.widen_columns();
         let value = self.expr(e);
         let handle = self.b.clone();

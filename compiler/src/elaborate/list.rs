@@ -31,8 +31,9 @@ impl<'a> Elab<'a> {
             };
         }
         if dtype.is_float() {
-            let number = |e: &&Value<'a>| if let Value::Num(n) = e { n.to_f64() } else { f64::NAN };
-            let numbers: Vec<f64> = elements.iter().map(number).collect();
+            // `rectangle` admits numbers and truth values alone.
+            let number = |e: &&Value<'a>| if let Value::Num(n) = e { Some(n.to_f64()) } else { None };
+            let numbers: Vec<f64> = elements.iter().filter_map(number).collect();
             let array = match dtype {
                 DType::F32 => shaped(shape, numbers.iter().map(|x| *x as f32).collect(), Array::F32),
                 _ => shaped(shape, numbers, Array::F64),
@@ -62,17 +63,17 @@ impl<'a> Elab<'a> {
             self.report(d.help(format!("`index([…], {classes})` takes the nearest class")));
             return None;
         };
-        let mut elements = vec![];
-        self.rectangle(items, span, &mut elements)?;
-        for element in elements {
-            let k = self.int(element, span, "a class number")?;
-            if !(0..n).contains(&k) {
-                let d = Diagnostic::error(codes::OUT_OF_RANGE, span, format!("{k} is no class number below {n}"));
-                self.report(d);
-                return None;
-            }
-        }
         let t = self.table(items, span, DType::I32)?;
+        let table = self.b.clone().val(t.node).as_table()?;
+        let Array::I32(numbers) = table.array() else {
+            self.wrong_kind(&Value::Tensor(t), span, "a list of class numbers");
+            return None;
+        };
+        if let Some(k) = numbers.iter().find(|k| !(0..n).contains(&i64::from(**k))) {
+            let d = Diagnostic::error(codes::OUT_OF_RANGE, span, format!("{k} is no class number below {n}"));
+            self.report(d);
+            return None;
+        }
         Some(Tensor { classes: Some(classes.clone()), ..t })
     }
 

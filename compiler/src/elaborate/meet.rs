@@ -50,12 +50,11 @@ impl<'a> Elab<'a> {
 
     /// Brings values to one shape, and those that are not masks to one element type.
     fn meet(&mut self, operands: Vec<Placed<'a>>, span: Span) -> Option<Vec<Tensor>> {
-        let operands: Vec<Placed<'a>> = operands.into_iter().map(|(v, s)| (self.now(v, s), s)).collect();
+        let mut operands: Vec<Placed<'a>> = operands.into_iter().map(|(v, s)| (self.now(v, s), s)).collect();
         if operands.iter().any(|(v, _)| matches!(v, Value::Invalid)) {
             return None;
         }
         let dtype = self.common_dtype(&operands, span)?;
-        let mut operands = operands;
         for (value, at) in &mut operands {
             if let Value::List(items) = value {
                 *value = Value::Tensor(self.table(items, *at, dtype)?);

@@ -2,6 +2,7 @@
 //! `as text(vocab)`, and for texts that the program itself holds, `chars(prompt, vocab)`.
 
 use super::Elab;
+use super::class_field::class_element;
 use super::data::Data;
 use super::num::Num;
 use super::scope::BoundAxis;
@@ -9,7 +10,7 @@ use super::value::{Tensor, Value};
 use crate::ir::array::Array;
 use crate::ir::dim::Dim;
 use crate::program::TextForm;
-use nnc_grammar::ast::{Arg, Block, Expr, ExprKind, Name, Target, TypeKind};
+use nnc_grammar::ast::{Arg, Block, Expr, ExprKind, Name, Target};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
 use nnc_grammar::span::Span;
@@ -25,11 +26,8 @@ const MARKS: [(&str, u32); 4] = [("padding", PADDING), ("unknown", UNKNOWN), ("b
 
 /// The name that a field gives to its number of classes.
 fn class_name(target: &Target) -> Option<&str> {
-    let Some(TypeKind::Tensor { element: Some(element), .. }) = target.ty.as_ref().map(|ty| &ty.kind) else {
-        return None;
-    };
-    match &element.size.as_ref()?.kind {
-        ExprKind::Name(name) if element.name.text == "index" => Some(name),
+    match &class_element(target.ty.as_ref())?.size.as_ref()?.kind {
+        ExprKind::Name(name) => Some(name),
         _ => None,
     }
 }

@@ -1,12 +1,13 @@
 //! Checked construction: a node's types are inferred when it is added, so an ill-typed node cannot exist. [`Val`] is a small
 //! copyable handle, so that derivative rules read as mathematics.
 
-use super::attrs::{Attrs, Const};
+use super::attrs::{Attrs, Const, Table};
 use super::graph::{Graph, Node, NodeId, Output, SiteId, Value};
 use super::op::{Arity, InferError, Op};
 use super::types::TensorType;
 use std::cell::{Ref, RefCell};
 use std::collections::HashMap;
+use std::sync::Arc;
 
 /// Builds a graph node by node; equal nodes are shared as they are added.
 #[derive(Default)]
@@ -171,6 +172,14 @@ impl<'b> Val<'b> {
     pub fn as_const(self) -> Option<Const> {
         match &self.b.graph().node(self.value.node).attrs {
             Attrs::Const(c, _) => Some(*c),
+            _ => None,
+        }
+    }
+
+    /// The constant it is, if its elements stand in the program.
+    pub fn as_table(self) -> Option<Arc<Table>> {
+        match &self.b.graph().node(self.value.node).attrs {
+            Attrs::Table(table) => Some(table.clone()),
             _ => None,
         }
     }

@@ -42,6 +42,9 @@ fn folded(graph: &Graph, visit: &Visit<'_, '_>) -> Option<Folded> {
     if std::ptr::eq(node.op, &CONST) || matches!(node.op.meaning, Meaning::Source) || node.types.len() != 1 {
         return None;
     }
+    if !visit.args.iter().all(|v| v.as_const().is_some() || v.as_table().is_some()) {
+        return None;
+    }
     let prepared = prepare(graph, node);
     if let Some(splats) = visit.args.iter().map(|v| v.as_const()).collect::<Option<Vec<Const>>>() {
         let lanes: Vec<Lane> = splats.into_iter().map(lane).collect();
@@ -71,10 +74,9 @@ fn held(v: Val<'_>) -> Option<(Array, bool)> {
     if shape.iter().try_fold(1usize, |all, n| all.checked_mul(*n)).is_none_or(|n| n > MOST_ELEMENTS) {
         return None;
     }
-    match &v.b.graph().node(v.value.node).attrs {
-        Attrs::Const(c, _) => Some((splat(*c, &shape), false)),
-        Attrs::Table(table) => Some((table.array(), true)),
-        _ => None,
+    match v.as_const() {
+        Some(c) => Some((splat(c, &shape), false)),
+        None => Some((v.as_table()?.array(), true)),
     }
 }
 
