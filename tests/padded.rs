@@ -1,21 +1,12 @@
 //! Rows of different length from the shell: texts become class numbers, batches are filled up to buckets, and what is filled up
 //! changes nothing.
 
+mod shell;
+
+use shell::{nnc, succeeds};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
-
-fn nnc(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nnc"));
-    command.args(arguments).current_dir(folder).output().expect("the program starts")
-}
-
-fn succeeds(folder: &Path, arguments: &[&str]) -> String {
-    let output = nnc(folder, arguments);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
 
 /// Sixty lines of one to nine words; which words may occur tells the kind.
 fn table() -> String {

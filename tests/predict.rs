@@ -1,19 +1,10 @@
 //! The outputs of predict blocks from outside: pictures of rows, page by page.
 
+mod shell;
+
+use shell::{nnc, succeeds};
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output};
-
-fn nnc(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nnc"));
-    command.args(arguments).current_dir(folder).output().expect("the program starts")
-}
-
-fn succeeds(folder: &Path, arguments: &[&str]) -> String {
-    let output = nnc(folder, arguments);
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).expect("UTF-8")
-}
 
 /// Row k of eleven has the shade k / 15 above its complement.
 const SHADES: &str = "

@@ -1,20 +1,11 @@
 //! The readers of recordings and arrays from outside: a program trains from a folder, checks it by its head, and predicts new
 //! rows from another.
 
+mod shell;
+
+use shell::{nnc, succeeds};
 use std::fs;
 use std::path::Path;
-use std::process::{Command, Output, Stdio};
-
-fn nnc(folder: &Path, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_nnc"));
-    command.args(arguments).current_dir(folder).stdin(Stdio::null()).output().expect("the program starts")
-}
-
-fn stdout(output: &Output) -> String {
-    let error = String::from_utf8_lossy(&output.stderr);
-    assert!(output.status.success(), "{error}");
-    String::from_utf8_lossy(&output.stdout).into_owned()
-}
 
 fn write(folder: &Path, name: &str, bytes: &[u8]) {
     let path = folder.join(name);
@@ -75,12 +66,12 @@ fn recordings_train_a_model_and_new_ones_are_predicted() {
         write(at, &format!("sounds/{class}_{speaker}_{number}.wav"), &tone(class, number % 8));
     }
     write(at, "a.nn", SOUNDS.as_bytes());
-    let out = stdout(&nnc(at, &["run", "a.nn", "--out", "run", "--json"]));
+    let out = succeeds(at, &["run", "a.nn", "--out", "run", "--json"]);
     let end: serde_json::Value = serde_json::from_str(out.lines().last().expect("an end")).expect("JSON");
     assert_eq!(end["test"]["accuracy"], 1.0, "{end}");
     // New recordings without classes, whose names no output needs.
     write(at, "new/x_y_1.wav", &tone(1, 3));
-    let out = stdout(&nnc(at, &["predict", "a.nn", "--weights", "run/best.safetensors", "--input", "new", "--json"]));
+    let out = succeeds(at, &["predict", "a.nn", "--weights", "run/best.safetensors", "--input", "new", "--json"]);
     let line: serde_json::Value = serde_json::from_str(out.trim()).expect("JSON");
     assert!(line["p"][1].as_f64().is_some_and(|p| p > 0.5), "{line}");
 
@@ -108,7 +99,7 @@ fn arrays_train_a_model_and_name_their_faults() {
                    model Line(a: [batch, n]) -> [batch] { (a |> Dense(1))[.., 0] }\n\
                    train on D {\n    batch: 8\n    epochs: 200\n    loss = mse(Line(a), b)\n    optimize Line with SGD(0.1)\n}\n";
     write(at, "a.nn", program.as_bytes());
-    let out = stdout(&nnc(at, &["run", "a.nn", "--json"]));
+    let out = succeeds(at, &["run", "a.nn", "--json"]);
     let end: serde_json::Value = serde_json::from_str(out.lines().last().expect("an end")).expect("JSON");
     assert!(end["test"]["loss"].as_f64().is_some_and(|loss| loss < 1e-4), "{end}");
     write(at, "d/test/y.npy", &npy("(3,)", &y[..2]));
@@ -140,7 +131,7 @@ fn classes_counted_from_one_are_checked_row_by_row() {
     let folder = tempfile::tempdir().expect("a folder");
     write(folder.path(), "stars.nn", STARS.as_bytes());
     write(folder.path(), "rows.csv", b"x,stars\n0.5,1\n0.2,2\n0.9,3\n");
-    stdout(&nnc(folder.path(), &["run", "stars.nn", "--out", "out"]));
+    succeeds(folder.path(), &["run", "stars.nn", "--out", "out"]);
     write(folder.path(), "rows.csv", b"x,stars\n0.5,1\n0.2,0\n0.9,3\n");
     let output = nnc(folder.path(), &["run", "stars.nn", "--out", "other"]);
     let error = String::from_utf8_lossy(&output.stderr);
