@@ -77,13 +77,6 @@ impl Tally {
     pub(crate) fn unexplained(&self) -> impl Iterator<Item = &(String, f64, f64)> {
         self.rough.iter().filter(|(_, r, least)| r.is_nan() || *r > MAGNIFIED * least)
     }
-
-    /// How many tensors are rough of those that can be had within the bound, and how many these are. Where rounding the inputs alone
-    /// goes beyond it, no arithmetic in single precision helps.
-    pub(crate) fn rough_of(&self) -> (usize, usize) {
-        let lost = self.rough.iter().filter(|(_, _, least)| *least > SINGLE).count();
-        (self.rough.len() - lost, self.singles - lost)
-    }
 }
 
 impl fmt::Display for Tally {

@@ -121,22 +121,35 @@ pub static SQRT: OpDef = unary(
     POSITIVE,
 );
 
-/// Hyperbolic tangent; d tanh = 1 − tanh².
+/// Hyperbolic tangent.
 pub static TANH: OpDef = unary(
     "tanh",
     "the hyperbolic tangent",
     |s| math::tanh(s.args[0]),
-    Reference::Function {
-        value: |x| tanh(x[0]),
-        // 1 − tanh² = 4 / (eˣ + e⁻ˣ)², without cancellation.
-        slope: |x, _| {
-            let sum = exp(x[0]) + exp(-x[0]);
-            Dd::from(4.0) / (sum * sum)
-        },
-    },
-    Vjp::Rule(|n| vec![Some(n.ct() * (1.0 - n.out() * n.out()))]),
+    Reference::Function { value: |x| tanh(x[0]), slope: |x, _| slope_of_tanh(x[0]) },
+    // Not 1 − tanh², which has lost the digits of the slope where tanh is close to 1.
+    Vjp::Rule(|n| vec![Some(n.ct() * n.args[0].unary(&TANH_SLOPE))]),
     REAL,
 );
+
+/// The slope of the hyperbolic tangent, s = 1 − tanh²; its own is −2s·tanh.
+pub static TANH_SLOPE: OpDef = unary(
+    "tanh_slope",
+    "1 - tanh(x)^2, exact where tanh(x) is close to 1, too",
+    |s| math::tanh_slope(s.args[0]),
+    Reference::Function {
+        value: |x| slope_of_tanh(x[0]),
+        slope: |x, _| Dd::from(-2.0) * slope_of_tanh(x[0]) * tanh(x[0]),
+    },
+    Vjp::Rule(|n| vec![Some(n.ct() * (n.out() * n.args[0].unary(&TANH) * -2.0))]),
+    REAL,
+);
+
+/// 1 − tanh² = 4 / (eˣ + e⁻ˣ)², without cancellation.
+fn slope_of_tanh(x: Dd) -> Dd {
+    let sum = exp(x) + exp(-x);
+    Dd::from(4.0) / (sum * sum)
+}
 
 /// The logistic function y = 1 / (1 + e⁻ˣ), of e^−|x| so that nothing overflows and small values keep their digits; its slope is y(1 − y).
 pub static LOGISTIC: OpDef = unary(
@@ -266,8 +279,25 @@ fn smallest_normal(dtype: DType) -> f64 {
 
 /// The rows of this family.
 pub(super) const ROWS: &[&OpDef] = &[
-    &NEG, &ABS, &SIGN, &EXP, &EXPM1, &LOG, &LOG1P, &SQRT, &TANH, &LOGISTIC, &ERF, &SIN, &COS, &ATAN, &FLOOR, &CEIL,
-    &ROUND, &SETTLE,
+    &NEG,
+    &ABS,
+    &SIGN,
+    &EXP,
+    &EXPM1,
+    &LOG,
+    &LOG1P,
+    &SQRT,
+    &TANH,
+    &TANH_SLOPE,
+    &LOGISTIC,
+    &ERF,
+    &SIN,
+    &COS,
+    &ATAN,
+    &FLOOR,
+    &CEIL,
+    &ROUND,
+    &SETTLE,
 ];
 
 #[cfg(test)]

@@ -22,13 +22,31 @@ const P64: [f64; 11] = [
     -1.890199039270639e-05,
 ];
 
-/// tanh x, odd to the bit: a polynomial near 0, else 1 − 2 / (e^(2|x|) + 1).
+/// tanh x, odd to the bit: a polynomial near 0, else 1 − 2r, r = 1 / (e^(2|x|) + 1).
 pub fn tanh<'p>(x: E<'p>) -> E<'p> {
     let magnitude = x.abs();
     let z = magnitude * magnitude;
     let near = (magnitude * z).fma(polynomial(z, by_type(x, &P32, &P64)), magnitude);
-    // From 20 on the result is 1 in both precisions.
-    let bounded = magnitude.gt(x.c(20.0)).select(x.c(20.0), magnitude);
-    let far = 1.0 - 2.0 / (exp_normal(bounded + bounded) + 1.0);
+    let far = 1.0 - 2.0 * rest(magnitude);
     with_sign(magnitude.lt(x.c(0.5625)).select(near, far), x)
+}
+
+/// The slope of tanh x, 1 − tanh² x = 4r − 4r²: r keeps the digits that tanh x has lost where it is close to 1. Shares r with
+/// [`tanh`] where both are wanted.
+pub fn tanh_slope<'p>(x: E<'p>) -> E<'p> {
+    let magnitude = x.abs();
+    let r = rest(magnitude);
+    let slope = (-r).fma(r * 4.0, r * 4.0);
+    magnitude.gt(x.c(by_type(x, LIMIT32, LIMIT64))).select(x.c(0.0), slope)
+}
+
+/// Where e^(2x) is no longer taken: it is finite still, and its inverse a normal number.
+const LIMIT32: f64 = 43.0;
+const LIMIT64: f64 = 353.0;
+
+/// r = 1 / (e^(2x) + 1) for x from 0 on, held from the limit on.
+fn rest<'p>(x: E<'p>) -> E<'p> {
+    let limit = x.c(by_type(x, LIMIT32, LIMIT64));
+    let bounded = x.gt(limit).select(limit, x);
+    1.0 / (exp_normal(bounded + bounded) + 1.0)
 }

@@ -152,6 +152,34 @@ fn double_precision_stays_within_its_bounds() {
     }
 }
 
+/// 4 / (eˣ + e⁻ˣ)².
+fn slope_of_tanh(x: f64) -> Dd {
+    let sum = reference::exp(Dd::from(x)) + reference::exp(Dd::from(-x));
+    Dd::from(4.0) / (sum * sum)
+}
+
+#[test]
+fn the_slope_of_tanh_keeps_its_digits() {
+    let xs: Vec<f32> = (0..=u32::MAX / 4099).map(|i| f32::from_bits(i * 4099)).chain(edges32()).collect();
+    let got = run32(&unary(tanh_slope, Ty::F32), &[Slice::F32(&xs)], xs.len());
+    let within = xs.iter().zip(got).filter(|(x, _)| x.abs() <= 43.0);
+    let (ulps, x) = worst(within.map(|(x, got)| (*x, ulps_f32(got, slope_of_tanh(f64::from(*x))))));
+    assert!(ulps <= 2.0, "the slope is off by {ulps} ulp at {x:?} (f32)");
+
+    let xs: Vec<f64> = random64(100_000, 11).into_iter().chain(edges64()).collect();
+    let got = run64(&unary(tanh_slope, Ty::F64), &[Slice::F64(&xs)], xs.len());
+    let within = xs.iter().zip(got).filter(|(x, _)| x.abs() <= 353.0);
+    let (ulps, x) = worst(within.map(|(x, got)| (*x, ulps_f64(got, slope_of_tanh(*x)))));
+    assert!(ulps <= 2.5, "the slope is off by {ulps} ulp at {x:?}");
+
+    for (x, want) in [(0.0, 1.0), (f64::INFINITY, 0.0), (-354.0, 0.0), (f64::NAN, f64::NAN)] {
+        let got = eval(&unary(tanh_slope, Ty::F64), &[Lane::F64(x)], &[])[0];
+        assert!(got.same(Lane::F64(want)), "{got:?} at {x}");
+        let got = eval(&unary(tanh_slope, Ty::F32), &[Lane::F32(x as f32)], &[])[0];
+        assert!(got.same(Lane::F32(want as f32)), "{got:?} at {x} (f32)");
+    }
+}
+
 fn power(ty: Ty) -> Prog {
     Prog::build(|p| vec![pow(p.port(0, ty), p.port(1, ty))])
 }
