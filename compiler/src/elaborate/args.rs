@@ -211,8 +211,17 @@ impl<'a> Elab<'a> {
 
     /// Checks what a parameter's scalar type asks of its value; tensor types are checked once all arguments are bound.
     fn check_param(&mut self, param: &'a Param, value: Value<'a>, span: Span) -> Value<'a> {
-        let Some(ty) = &param.ty else { return value };
-        let TypeKind::Scalar(element) = &ty.kind else { return value };
+        let element = match param.ty.as_ref().map(|t| &t.kind) {
+            Some(TypeKind::Scalar(element)) => Some(element),
+            _ => None,
+        };
+        // Elsewhere than in a rate's place a rate is the number it is now.
+        let is_rate = element.is_some_and(|e| e.name.text == "rate");
+        let value = match value {
+            Value::Rate(_) if !is_rate => self.now(value, span),
+            value => value,
+        };
+        let (Some(ty), Some(element)) = (&param.ty, element) else { return value };
         let wanted = match (element.name.text.as_str(), &value) {
             (_, Value::Invalid) => return Value::Invalid,
             ("int", _) => {
@@ -225,8 +234,8 @@ impl<'a> Elab<'a> {
             ("bool", Value::Bool(_)) | ("text", Value::Text(_)) | ("axis", Value::Axes(_)) => return value,
             ("float", Value::Num(_) | Value::Size(_)) => return value,
             ("float", Value::Tensor(t)) if t.rank() == 0 => return value,
-            ("rate", Value::Num(_)) => return value,
-            ("rate", Value::Tensor(t)) if t.scalar => return value,
+            ("rate", Value::Num(_) | Value::Rate(_)) => return value,
+            ("rate", Value::Tensor(t)) if t.scalar => return self.as_rate(value),
             ("rate", Value::Closure(c)) if c.def.kind == nnc_grammar::ast::DefKind::Schedule => return value,
             ("layer", Value::Instance(_)) | ("fn", Value::Def(_) | Value::Primitive(_)) => return value,
             ("initializer", Value::Def(def)) if def.kind == nnc_grammar::ast::DefKind::Initializer => {

@@ -40,7 +40,7 @@ impl<'a> Elab<'a> {
                 let Some(steps) = self.index_steps(&t, items, e.span) else { return Value::Invalid };
                 self.take(t, steps, e.span)
             }
-            rate @ (Value::Num(_) | Value::Closure(_)) => self.rate_elsewhere(rate, items, e.span),
+            rate @ (Value::Num(_) | Value::Closure(_) | Value::Rate(_)) => self.rate_elsewhere(rate, items, e.span),
             Value::List(list) => match items {
                 [IndexItem::At(at)] => {
                     let value = self.expr(at);
@@ -362,29 +362,6 @@ impl<'a> Elab<'a> {
         match places {
             Some((axis, index)) => self.taken(&t, axis, &index, span).map_or(Value::Invalid, Value::Tensor),
             None => Value::Tensor(t),
-        }
-    }
-
-    /// `r[e]`: a rate at another time.
-    fn rate_elsewhere(&mut self, rate: Value<'a>, items: &'a [IndexItem], span: Span) -> Value<'a> {
-        let [IndexItem::At(at)] = items else {
-            return self.fail(Diagnostic::error(
-                codes::WRONG_KIND,
-                span,
-                "a rate is evaluated at one time: `r[t - n]`",
-            ));
-        };
-        let time = self.expr(at);
-        if matches!(time, Value::Invalid) {
-            return Value::Invalid;
-        }
-        match rate {
-            Value::Closure(schedule) if schedule.def.kind == nnc_grammar::ast::DefKind::Schedule => {
-                self.rate_at(&schedule, time)
-            }
-            // A constant rate is the same at any time.
-            number @ (Value::Num(_) | Value::Tensor(_)) => number,
-            other => self.wrong_kind(&other, span, "a rate"),
         }
     }
 }

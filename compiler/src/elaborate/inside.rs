@@ -30,7 +30,7 @@ fn own_layer<'a>(bound: &Bound<'a>) -> Bound<'a> {
 /// Whether a value means the same in every graph: no tensor, of whose graph it would be a node, lies in it.
 fn is_constant(value: &Value<'_>) -> bool {
     match value {
-        Value::Tensor(_) => false,
+        Value::Tensor(_) | Value::Rate(_) => false,
         Value::List(items) | Value::Tuple(items) => items.iter().all(is_constant),
         Value::Instance(i) => i.settings.iter().all(|s| is_constant(&s.value)),
         Value::Closure(c) => c.settings.iter().all(|s| is_constant(&s.value)),

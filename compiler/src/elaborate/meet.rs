@@ -4,7 +4,7 @@
 use super::Elab;
 use super::axes::{agree, explain_axes, merge};
 use super::num::Num;
-use super::value::{Axis, Closure, Tensor, Value, show_axes, show_axis};
+use super::value::{Axis, Tensor, Value, show_axes, show_axis};
 use crate::ir::attrs::{Attrs, Const};
 use crate::ir::builder::{Builder, Val};
 use crate::ir::dim::Dim;
@@ -75,24 +75,6 @@ impl<'a> Elab<'a> {
             out.push(t);
         }
         Some(out)
-    }
-
-    /// A schedule is the rate it gives at this step.
-    pub(super) fn now(&mut self, value: Value<'a>, span: Span) -> Value<'a> {
-        match value {
-            Value::Closure(c) if c.def.kind == nnc_grammar::ast::DefKind::Schedule => self.rate_now(&c, span),
-            other => other,
-        }
-    }
-
-    fn rate_now(&mut self, schedule: &Closure<'a>, span: Span) -> Value<'a> {
-        match self.local("t") {
-            Some(t) => self.rate_at(schedule, t),
-            None => {
-                let d = Diagnostic::error(codes::MISPLACED, span, "a schedule has a value only in an optimizer");
-                self.fail(d.label(format!("this is the schedule `{}`", schedule.def.name.text)))
-            }
-        }
     }
 
     /// The element type in which values meet.

@@ -46,6 +46,7 @@ mod predict;
 mod primitives;
 mod product;
 mod range;
+mod rate;
 mod reach;
 mod reader;
 mod rearrange;

@@ -214,30 +214,4 @@ impl<'a> Elab<'a> {
         let new = self.fill(&value, call, &axes, self.precision)?;
         Some(self.store(number, new.node))
     }
-
-    /// The value of a schedule at a time.
-    pub(super) fn rate_at(&mut self, schedule: &Closure<'a>, time: Value<'a>) -> Value<'a> {
-        let def = schedule.def;
-        let span = def.name.span;
-        let Some(t) = self.scalar_node(&time, span) else { return Value::Invalid };
-        let steps = self.local("steps").unwrap_or(Value::Invalid);
-        let handle = self.b.clone();
-        let step = Value::Tensor(scalar((handle.val(t.node) + 1.0).value, DType::F64));
-        let (settings, inputs) =
-            if def.two_lists { (schedule.settings.clone(), vec![]) } else { (vec![], schedule.settings.clone()) };
-        let call = self.frame().call;
-        let path = self.frame().path.clone();
-        let value = self.instantiate(def, &settings, inputs, call, path, |this| {
-            this.bind_given("t", Value::Tensor(t), span);
-            this.bind_given("step", step, span);
-            this.bind_given("steps", steps, span);
-        });
-        match value {
-            Value::Invalid => Value::Invalid,
-            value => match self.scalar_node(&value, span) {
-                Some(t) => Value::Tensor(t),
-                None => Value::Invalid,
-            },
-        }
-    }
 }

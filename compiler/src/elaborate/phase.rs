@@ -6,7 +6,7 @@
 
 use super::Elab;
 use super::train::{Lines, Loss};
-use super::value::{Tensor, Value};
+use super::value::{Rate, Tensor, Value};
 use crate::ir::graph::Value as Node;
 use crate::ops::movement::STOP_GRADIENT;
 use nnc_grammar::ast::{Expr, ExprKind, Target};
@@ -140,7 +140,7 @@ impl<'a> Elab<'a> {
 /// The nodes that a value is made of.
 fn nodes(value: &Value<'_>) -> Vec<Node> {
     match value {
-        Value::Tensor(t) => vec![t.node],
+        Value::Tensor(t) | Value::Rate(Rate { number: t, .. }) => vec![t.node],
         Value::List(items) | Value::Tuple(items) => items.iter().flat_map(nodes).collect(),
         Value::Closure(c) => c.settings.iter().flat_map(|s| nodes(&s.value)).collect(),
         Value::Instance(i) => i.settings.iter().flat_map(|s| nodes(&s.value)).collect(),

@@ -76,6 +76,7 @@ impl<'a> Elab<'a> {
             Value::Invalid => return None,
             // A scalar fits any float tensor and binds nothing.
             Value::Num(_) | Value::Size(_) if element.is_none() => return Some(value),
+            Value::Rate(_) if element.is_none() => return Some(value),
             Value::Closure(ref c) if element.is_none() && c.def.kind == DefKind::Schedule => {
                 return Some(value);
             }

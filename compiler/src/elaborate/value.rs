@@ -167,6 +167,15 @@ pub(super) struct Closure<'a> {
     pub(super) settings: Vec<Bound<'a>>,
 }
 
+/// A number that was made from a time `t`: what it is at another time is what it would be with that time in the place of `t`.
+#[derive(Debug, Clone)]
+pub(super) struct Rate {
+    /// The number at `t`.
+    pub(super) number: Tensor,
+    /// The time.
+    pub(super) t: crate::ir::graph::Value,
+}
+
 /// What an expression denotes.
 #[derive(Debug, Clone)]
 pub(super) enum Value<'a> {
@@ -186,6 +195,8 @@ pub(super) enum Value<'a> {
     Instance(Rc<Instance<'a>>),
     /// An initializer, a schedule, an optimizer or a model with its settings.
     Closure(Rc<Closure<'a>>),
+    /// A number of the step as a function of time.
+    Rate(Rate),
     /// A definition by name.
     Def(&'a Def),
     /// A primitive by name.
@@ -219,6 +230,7 @@ impl Value<'_> {
             Value::Axes(_) => "axes".into(),
             Value::Instance(i) => format!("the layer `{}`", i.def.name.text),
             Value::Closure(c) => format!("the {} `{}`", c.def.kind.keyword(), c.def.name.text),
+            Value::Rate(_) => "a number of the step".into(),
             Value::Def(d) => format!("the {} `{}`", d.kind.keyword(), d.name.text),
             Value::Primitive(name) => format!("the function `{name}`"),
             Value::List(_) => "a list".into(),
