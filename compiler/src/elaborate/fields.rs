@@ -205,12 +205,19 @@ impl<'a> Elab<'a> {
         self.size_of(size)
     }
 
-    /// A field with the shape that is declared for it.
+    /// A field with the shape that is declared for it. An axis made by `new` is an axis of size 1 from here on: what is stored
+    /// stretches no more.
     fn typed_field(&mut self, target: &'a Target, value: Value<'a>, span: Span) -> Value<'a> {
         match &target.ty {
             Some(ty) => {
                 let what = format!("`{}`", target.name.text);
-                self.bind_type(ty, value, Subject::value(&what, span)).unwrap_or(Value::Invalid)
+                match self.bind_type(ty, value, Subject::value(&what, span)) {
+                    Some(Value::Tensor(mut t)) => {
+                        t.axes.iter_mut().for_each(|axis| axis.stretch = false);
+                        Value::Tensor(t)
+                    }
+                    value => value.unwrap_or(Value::Invalid),
+                }
             }
             None => {
                 let d = Diagnostic::error(
