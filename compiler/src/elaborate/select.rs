@@ -123,29 +123,39 @@ impl<'a> Elab<'a> {
             return;
         }
         let covered = |n: u32| lines.optimized.iter().any(|(o, _)| *o == n) || lines.covered.contains(&n);
-        let missed: Vec<String> = self
-            .states
-            .iter()
-            .enumerate()
-            .filter(|(n, s)| s.role == StateRole::Parameter && !covered(*n as u32))
-            .map(|(_, s)| s.path.clone())
-            .collect();
-        if missed.is_empty() {
+        if let Some(d) = self.missed(block, |n| !covered(n), "neither optimised nor frozen") {
+            self.report(d.help("add `optimize … with …`; `rest` stands for all that no other line names"));
+        }
+    }
+
+    /// Each parameter that evaluation uses is used in training, too: no line can optimise it otherwise. `trained` is how many states
+    /// the training steps have made.
+    pub(super) fn check_evaluation(&mut self, trained: usize, block: Span) {
+        if self.has_errors() {
             return;
         }
-        let shown: Vec<String> = missed.iter().take(5).map(|p| format!("`{p}`")).collect();
-        let d = Diagnostic::error(
-            codes::UNOPTIMIZED,
-            block,
-            format!(
-                "{} parameter{} neither optimised nor frozen",
-                missed.len(),
-                if missed.len() == 1 { " is" } else { "s are" }
-            ),
-        )
-        .note(format!("{}{}", shown.join(", "), if missed.len() > 5 { ", …" } else { "" }))
-        .help("add `optimize … with …`; `rest` stands for all that no other line names");
-        self.report(d);
+        if let Some(d) =
+            self.missed(block, |n| n as usize >= trained, "used in evaluation alone, and trained by nothing")
+        {
+            self.report(
+                d.help("apply their layer in training, too; values that nothing trains are declared by `state`"),
+            );
+        }
+    }
+
+    /// A report of the parameters that something holds for.
+    fn missed(&self, block: Span, of: impl Fn(u32) -> bool, what: &str) -> Option<Diagnostic> {
+        let parameters = self.states.iter().enumerate().filter(|(_, s)| s.role == StateRole::Parameter);
+        let missed: Vec<String> =
+            parameters.filter(|(n, _)| of(*n as u32)).map(|(_, s)| format!("`{}`", s.path)).collect();
+        let number = match missed.len() {
+            0 => return None,
+            1 => "1 parameter is".into(),
+            n => format!("{n} parameters are"),
+        };
+        let more = if missed.len() > 5 { ", …" } else { "" };
+        let d = Diagnostic::error(codes::UNOPTIMIZED, block, format!("{number} {what}"));
+        Some(d.note(missed[..missed.len().min(5)].join(", ") + more))
     }
 
     /// Whether some error may have kept parameters from being made.

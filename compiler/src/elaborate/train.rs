@@ -95,12 +95,14 @@ impl<'a> Elab<'a> {
             partial
                 .push(self.graph(Mode::Train, |this| Some(this.train_lines(block, &data, &settings, (steps, due))))?.1);
         }
+        let trained = self.states.len();
         let (evaluated, evaluate) =
             self.graph(Mode::Evaluate, |this| Some(this.train_lines(block, &data, &settings, (steps, None))))?;
         if lines.losses.is_empty() && !lines.tried {
             let d = Diagnostic::error(codes::MISSING_SETTING, block.head, "the `train` block has no loss");
             self.report(d.help("add `loss = …`, one number that is to become small"));
         }
+        self.check_evaluation(trained, block.head);
         let (mut figures, failed) = (evaluated.figures, evaluated.failed);
         for figure in &mut figures {
             figure.in_training = lines.figures.iter().any(|f| f.name == figure.name);
