@@ -60,6 +60,9 @@ impl<'a> Elab<'a> {
             self.usage.mark(at);
             return Some(self.axis_name(name));
         }
+        let in_block = frame.def.is_none();
+        let lost = frame.locals.iter().filter(|(_, local)| matches!(local.value, Value::Invalid));
+        let lost: Vec<String> = lost.map(|(name, _)| name.clone()).collect();
         let mut known: Vec<String> = frame.dims.keys().cloned().collect();
         known.sort_unstable();
         let d = Diagnostic::error(codes::UNKNOWN_AXIS, span, format!("no axis is called `{name}` here"));
@@ -70,7 +73,11 @@ impl<'a> Elab<'a> {
         } else {
             d
         };
-        self.report(d);
+        // A field that an error has left nothing of may have named it.
+        let excused = in_block && d.fixes.is_empty() && lost.iter().any(|name| self.is_field(None, name));
+        if !excused {
+            self.report(d);
+        }
         None
     }
 

@@ -180,7 +180,7 @@ impl<'a> Elab<'a> {
                             );
                             let d = super::suggest::suggest(d, name, SETTINGS.into_iter());
                             let d = d.note(format!("settings of a data block: {}", SETTINGS.join(", ")));
-                            let elsewhere = super::train::SETTINGS.contains(&name.text.as_str());
+                            let elsewhere = super::train_settings::SETTINGS.contains(&name.text.as_str());
                             self.report(if elsewhere {
                                 d.help("it is a setting of `train`: move it there")
                             } else {

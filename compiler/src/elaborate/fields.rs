@@ -3,6 +3,7 @@
 use super::axes::Subject;
 use super::class_field::class_element;
 use super::data::{BATCH, Data, Known};
+use super::items::Item;
 use super::scope::BoundAxis;
 use super::source::data_error;
 use super::value::{Axis, From, Tensor, Value};
@@ -11,7 +12,7 @@ use crate::ir::attrs::Slot;
 use crate::ir::dim::Dim;
 use crate::ir::types::{DType, TensorType};
 use crate::program::Input;
-use nnc_grammar::ast::{Arg, Block, Expr, ExprKind, Name, Target};
+use nnc_grammar::ast::{Arg, Block, Expr, ExprKind, Name, StmtKind, Target};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role, Severity};
 use nnc_grammar::span::Span;
@@ -299,6 +300,13 @@ impl<'a> Elab<'a> {
                     continue;
                 }
                 let d = self.no_column(data, name, span);
+                let d = match name {
+                    "batch" => d.help("a shape that has the rows is that of a column: `random_normal(shape(column))`"),
+                    _ if self.is_field(Some(block), name) => {
+                        d.help(format!("`{name}` is a field, and fields are made of columns, not of one another"))
+                    }
+                    _ => d,
+                };
                 self.report(Diagnostic { severity: lacking, ..d });
                 self.bind_given(name, Value::Invalid, span);
                 continue;
@@ -361,6 +369,19 @@ impl<'a> Elab<'a> {
             let tensor = self.read_input(input, axes);
             self.bind_given(name, Value::Tensor(tensor), span);
         }
+    }
+
+    /// Whether the data block of a name, or any of the file, has a field of this name.
+    pub(super) fn is_field(&self, block: Option<&Name>, name: &str) -> bool {
+        let bodies = self.items.own(self.items.main).filter_map(|(of, item)| match item {
+            Item::Data(_, body) if block.is_none_or(|block| block.text == of) => Some(body),
+            _ => None,
+        });
+        let targets = bodies.flat_map(|body| &body.stmts).filter_map(|s| match &s.kind {
+            StmtKind::Bind { targets, .. } => Some(targets),
+            _ => None,
+        });
+        targets.flatten().any(|target| target.name.text == name)
     }
 
     /// The error of naming a column that the source does not have.

@@ -68,6 +68,7 @@ mod suggest;
 mod table;
 mod tokens;
 mod train;
+mod train_settings;
 mod value;
 mod vocabulary;
 mod walk;

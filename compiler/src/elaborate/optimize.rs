@@ -42,6 +42,8 @@ impl<'a> Elab<'a> {
         let loss = match on {
             Some(name) => match lines.losses.iter().find(|l| l.name == name.text) {
                 Some(loss) => loss.clone(),
+                // A mistake in a line that was to be it has been reported.
+                None if lines.failed.contains(&name.text) => return,
                 None => {
                     let d = Diagnostic::error(
                         codes::UNKNOWN_NAME,

@@ -127,6 +127,19 @@ impl<'a> Elab<'a> {
                 true
             }
             Some(Value::Invalid) | None => true,
+            // A constant is a tensor where one is wanted.
+            Some(value @ (Value::Num(_) | Value::Size(_) | Value::Bool(_) | Value::List(_))) => {
+                let handle = self.b.clone();
+                let dtype = self.precision;
+                match self.materialise(&handle, &value, span, dtype) {
+                    Some(t) => {
+                        let value = handle.val(t.node).cast(dtype);
+                        handle.output(name, value);
+                        true
+                    }
+                    None => true,
+                }
+            }
             Some(other) => {
                 self.wrong_kind(&other, span, "an output that is a tensor");
                 false

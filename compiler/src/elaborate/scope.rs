@@ -168,9 +168,8 @@ impl<'a> Elab<'a> {
                 .label("bound again here")
                 .origin(Role::Previous, previous, "first bound here")
                 .note("a name is bound once; dims, parameters and values share one namespace");
-            let (in_turn, in_block) = (!self.frame().turns.is_empty(), self.frame().def.is_none());
+            let in_turn = !self.frame().turns.is_empty();
             let d = match name.text.as_str() {
-                "batch" if in_block => d.help("a setting has a colon: `batch: 64`"),
                 text if self.frame().states.contains_key(text) => {
                     d.help(format!("a state changes by `update {text} = …`"))
                 }

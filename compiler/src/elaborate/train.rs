@@ -4,27 +4,16 @@ use super::change::Pending;
 use super::data::{Data, Known};
 use super::items::Train;
 use super::phase::Changed;
+use super::train_settings::{Settings, set_like};
 use super::value::{Tensor, Value};
 use super::{Elab, Mode};
 use crate::program::{Figure, Init, TrainData, TrainPlan};
-use nnc_grammar::ast::{Expr, Name, Stmt, StmtKind};
+use nnc_grammar::ast::{Expr, Stmt, StmtKind};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
 use nnc_runtime::train::Cadences;
 use std::collections::HashMap;
-
-pub(super) const SETTINGS: [&str; 5] = ["batch", "epochs", "accumulate", "clip", "average"];
-
-/// What the settings of the block say; nothing where they are missing or wrong.
-#[derive(Clone, Copy)]
-pub(super) struct Settings<'a> {
-    batch: Option<usize>,
-    epochs: Option<usize>,
-    accumulate: u32,
-    clip: Option<f64>,
-    average: Option<&'a Expr>,
-}
 
 /// A loss of the block.
 #[derive(Clone)]
@@ -116,72 +105,6 @@ impl<'a> Elab<'a> {
         Some(TrainPlan { data, others, batch, epochs, figures, keep, stop, init, cadences, step, partial, evaluate })
     }
 
-    fn train_settings(&mut self, block: &Train<'a>) -> Settings<'a> {
-        let mut found: Vec<(&'a Name, Option<usize>)> = vec![];
-        let (mut clip, mut average) = (None, None);
-        for stmt in &block.body.stmts {
-            let StmtKind::Setting { name, value } = &stmt.kind else { continue };
-            if let Some((first, _)) = found.iter().find(|(n, _)| n.text == name.text) {
-                let d = Diagnostic::error(codes::DUPLICATE_SETTING, name.span, format!("`{}` is set twice", name.text));
-                let d = d.origin(Role::Previous, first.span, "first set here");
-                self.report(d);
-                continue;
-            }
-            let count = match name.text.as_str() {
-                "batch" | "epochs" | "accumulate" => self.count_setting(value, &format!("`{}`", name.text), 1),
-                "average" => {
-                    average = Some(value);
-                    None
-                }
-                "clip" => {
-                    clip = self.positive(value, "`clip`");
-                    None
-                }
-                _ => {
-                    let d = Diagnostic::error(
-                        codes::UNKNOWN_SETTING,
-                        name.span,
-                        format!("a train block has no setting `{}`", name.text),
-                    );
-                    let d = super::suggest::suggest(d, name, SETTINGS.into_iter());
-                    let d = d.note(format!("settings of a train block: {}", SETTINGS.join(", ")));
-                    let elsewhere = super::data::SETTINGS.contains(&name.text.as_str());
-                    self.report(match name.text.as_str() {
-                        "optimizer" | "lr" | "learning_rate" => {
-                            d.help("write a line `optimize MODEL with Adam(0.001)`")
-                        }
-                        _ if elsewhere => d.help("it is a setting of `data` blocks: move it there"),
-                        _ => d,
-                    });
-                    None
-                }
-            };
-            found.push((name, count));
-        }
-        let setting = |this: &mut Self, what: &str, set: Option<usize>| {
-            let written = found.iter().find(|(n, _)| n.text == what);
-            match (set, written) {
-                (Some(n), _) => Some(n),
-                (None, Some((_, n))) => *n,
-                (None, None) => {
-                    let d = Diagnostic::error(
-                        codes::MISSING_SETTING,
-                        block.head,
-                        format!("the `train` block does not set `{what}`"),
-                    );
-                    this.report(d.help(format!("add `{what}: …`")));
-                    None
-                }
-            }
-        };
-        let batch = setting(self, "batch", self.options.batch);
-        let epochs = setting(self, "epochs", self.options.epochs);
-        let accumulate = found.iter().find(|(n, _)| n.text == "accumulate").and_then(|(_, n)| *n);
-        // A count has at most 31 bits.
-        let accumulate = accumulate.map_or(1, |n| n as u32);
-        Settings { batch, epochs, accumulate, clip, average }
-    }
-
     /// The data blocks, in the order in which they are named.
     fn train_data(&mut self, block: &Train<'a>) -> Option<Vec<Data<'a>>> {
         if block.on.is_empty() {
@@ -238,6 +161,8 @@ impl<'a> Elab<'a> {
 
     pub(super) fn train_line(&mut self, stmt: &'a Stmt, lines: &mut Lines<'a>) {
         match &stmt.kind {
+            // Reported as the setting that it should be.
+            StmtKind::Bind { targets, .. } if set_like(targets).is_some() => {}
             StmtKind::Bind { targets, value, form: None } => {
                 self.bind_targets(targets, value);
                 self.check_bound(targets, value, lines);
@@ -253,7 +178,8 @@ impl<'a> Elab<'a> {
                     self.optimize_line(selectors, condition.as_ref(), on.as_ref(), with, stmt.span, lines);
                 }
             }
-            StmtKind::Setting { .. } | StmtKind::Keep { .. } | StmtKind::Stop { .. } => {}
+            StmtKind::Setting { name, .. } => lines.tried |= name.text == "loss",
+            StmtKind::Keep { .. } | StmtKind::Stop { .. } => {}
             // Read at the beginning of the phase, and at the end of the block.
             StmtKind::Freeze { .. } | StmtKind::Init { .. } => {}
             StmtKind::Invalid(names) => {

@@ -96,6 +96,10 @@ pub(super) fn missing(scene: &Scene<'_, '_>) -> Option<Diagnostic> {
     let literal = matches!(scene.lexed.kind(here), Kind::Number | Kind::Str);
     if scene.at == 1 && scene.kind(Some(before)) == Kind::Word && literal && !scene.after_keyword() {
         let name = scene.lexed.word(before);
+        if name == "nn" {
+            let diagnostic = scene.error(gap, "the version of the language is the first line of a file");
+            return Some(diagnostic.help("move it above everything else"));
+        }
         let headline =
             format!("`{name}` and its value stand side by side: a setting has `:` between them, a binding `=`");
         return Some(scene.error(gap, headline).replace("insert `:`", insert, ":", Safety::Safe));
