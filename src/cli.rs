@@ -2,7 +2,7 @@
 //!
 //! Exit codes: 0 done, 1 an error was reported, 2 wrong usage, 130 and 143 ended by a signal.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Instant;
 
@@ -76,12 +76,19 @@ pub(crate) struct WeightsArguments {
     pub(crate) program: ProgramArguments,
     #[command(flatten)]
     pub(crate) machine: MachineArguments,
-    /// The weights: last.safetensors, best.safetensors, or a file with the same tensors.
+    /// The weights: last.safetensors, best.safetensors, or a file with the same tensors. A program without any needs none.
     #[arg(long, value_name = "WEIGHTS.safetensors")]
-    pub(crate) weights: PathBuf,
+    pub(crate) weights: Option<PathBuf>,
     /// Writes JSON to standard output: one object, or one a row.
     #[arg(long)]
     pub(crate) json: bool,
+}
+
+impl WeightsArguments {
+    /// The file of weights, for messages.
+    pub(crate) fn file(&self) -> &Path {
+        self.weights.as_deref().unwrap_or_else(|| Path::new(""))
+    }
 }
 
 pub(crate) fn name_and_value(text: &str) -> Result<(String, String), String> {

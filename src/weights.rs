@@ -26,6 +26,20 @@ pub(crate) fn read(path: &Path) -> Result<Checkpoint, Plain> {
     checkpoint::read(path).map_err(|error| Plain { code: codes::WEIGHTS, ..Plain::from(error) })
 }
 
+/// The file of weights that the shell names, or an empty one.
+pub(crate) fn given(path: Option<&Path>) -> Result<Checkpoint, Plain> {
+    path.map_or_else(|| Ok(Checkpoint::default()), read)
+}
+
+/// Fails if the program has weights and the shell names none.
+pub(crate) fn check_given(loaded: &Loaded, path: Option<&Path>) -> Result<(), Plain> {
+    if path.is_some() || loaded.program.states.is_empty() {
+        return Ok(());
+    }
+    let plain = Plain::new(codes::MISSING_ARGUMENT, format!("{} has weights, and none are given", loaded.name));
+    Err(plain.help("name their file: `--weights last.safetensors`"))
+}
+
 /// Copies weights, and all other state of a training state, into `states`; tells the progress of the latter.
 pub(crate) fn restore_into(
     loaded: &Loaded,

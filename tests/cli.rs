@@ -62,7 +62,7 @@ fn wrong_usage_exits_with_2() {
         &["run", "a.nn", "--set", "lr"],
         &["run", "a.nn", "--threads", "0"],
         &["compile", "a.nn", "--emit", "poetry"],
-        &["eval", "a.nn"],
+        &["export", "a.nn"],
         &["export", "a.nn", "--weights", "w", "--as", "onnx", "--out", "o"],
     ] {
         assert_eq!(code(&nnc(arguments)), 2, "{arguments:?}");
@@ -432,7 +432,8 @@ fn interrupt(signal: &str, folder: &Path, more: &[&str]) -> (i32, String) {
     lines.by_ref().map_while(Result::ok).find(|line| line.contains("\"event\":\"epoch\"")).expect("an epoch");
     let sent = Command::new("kill").args([signal, &child.id().to_string()]).status().expect("kill");
     assert!(sent.success());
-    lines.for_each(drop);
+    let end = lines.map_while(Result::ok).last();
+    assert!(end.is_some_and(|end| end.starts_with(r#"{"event":"interrupted""#)));
     let mut error = String::new();
     child.stderr.take().unwrap().read_to_string(&mut error).unwrap();
     (child.wait().unwrap().code().expect("it ends by itself"), error)

@@ -107,3 +107,36 @@ fn a_page_that_is_too_large_is_refused() {
     assert_eq!(output.status.code(), Some(1), "{error}");
     assert!(error.contains("error[too-large]") && error.contains("smaller `grid`"), "{error}");
 }
+
+#[test]
+fn a_program_without_weights_needs_none_and_draws_by_the_seed_that_is_asked_for() {
+    let folder = tempfile::tempdir().expect("a folder for the test");
+    let write = |name: &str, text: &str| fs::write(folder.path().join(name), text).expect("the folder can be written");
+    write("dice.nn", "predict roll(n: int = 4) {\n    drawn = random_normal([n])\n    sides = [1, n]\n}\n");
+    let roll = |more: &[&str]| succeeds(folder.path(), &[&["predict", "dice.nn"][..], more].concat());
+    let plain = roll(&[]);
+    assert!(plain.contains("sides 1 4"), "{plain}");
+    assert_eq!(plain, roll(&["--seed", "0"]));
+    assert_ne!(plain, roll(&["--seed", "1"]));
+
+    write("rows.csv", "x\n1\n2\n3\n4\n");
+    write("line.nn", &format!("{SHADES}predict on Rows {{ y = Line(x) }}\n"));
+    for (arguments, told) in [
+        (&["predict", "line.nn"][..], "has weights, and none are given"),
+        (&["eval", "line.nn"], "has weights, and none are given"),
+        (&["predict", "line.nn", "--weights", "w", "--input", "none.csv"], "error[weights]"),
+    ] {
+        let output = nnc(folder.path(), arguments);
+        let error = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert!(output.status.code() == Some(1) && error.contains(told), "{arguments:?}: {error}");
+    }
+    succeeds(folder.path(), &["run", "line.nn", "--out", "run"]);
+    let weights = "run/last.safetensors";
+    let output = nnc(folder.path(), &["predict", "line.nn", "--weights", weights, "--input", "none.csv"]);
+    assert!(String::from_utf8_lossy(&output.stderr).contains("none.csv is not there"));
+    let output = nnc(
+        folder.path(),
+        &["export", "line.nn", "--weights", weights, "--as", "torch", "--out", "none/w.safetensors"],
+    );
+    assert!(String::from_utf8_lossy(&output.stderr).contains("there is no folder none"));
+}

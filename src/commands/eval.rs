@@ -40,9 +40,10 @@ struct Line<'a> {
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed> {
     let given = &arguments.given;
     let console = &console.quiet(given.json);
-    let file = weights::read(&given.weights)?;
+    let file = weights::given(given.weights.as_deref())?;
     let options = Options { batch: arguments.batch, ..Options::default() };
     let loaded = load(&given.program, options, console)?;
+    weights::check_given(&loaded, given.weights.as_deref())?;
     let train = session::train_plan(&loaded)?;
     let (seed, order) = weights::split_key(Some(&file)).unwrap_or((0, Order::Shuffled));
     let seed = arguments.seed.unwrap_or(seed);
@@ -70,8 +71,8 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     };
     let steps = session::steps(&loaded.program, &train.evaluate, engine);
     let mut evaluator = Evaluator::new(steps, batch, &plan.figures, &specs, &states);
-    weights::check_fitted(&loaded, &given.weights, &file)?;
-    weights::restore_into(&loaded, &given.weights, &file, &specs, &mut states, console)?;
+    weights::check_fitted(&loaded, given.file(), &file)?;
+    weights::restore_into(&loaded, given.file(), &file, &specs, &mut states, console)?;
     let (inputs, axes) = (blocks::inputs(&blocks), session::axes(&loaded.program));
     let mut buffers = input_buffers(loaded.program.inputs.len(), &inputs, &axes, batch.get())
         .ok_or_else(|| Plain::new(codes::TOO_LARGE, "a batch takes more bytes than can be counted"))?;

@@ -44,6 +44,10 @@ enum System {
 /// Exports.
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed> {
     let System::Torch = arguments.system;
+    if let Some(folder) = arguments.out.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        let headline = format!("{}: there is no folder {}", arguments.out.display(), folder.display());
+        return Err(Plain::new(codes::FILE, headline).into());
+    }
     let file = weights::read(&arguments.weights)?;
     let loaded = load(&arguments.program, Options::default(), console)?;
     let specs = session::state_specs(&loaded.program);
@@ -59,7 +63,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     // By this entry other programs know whose names and shapes these are.
     let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
     let written = checkpoint::write(&arguments.out, &views, &metadata);
-    written.map_err(|error| Plain { code: codes::WEIGHTS, ..Plain::from(error) })?;
+    written.map_err(|error| Plain { code: codes::FILE, ..Plain::from(error) })?;
     console.say(&format!("{} tensors in {}", tensors.len(), arguments.out.display()));
     Ok(())
 }

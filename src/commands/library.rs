@@ -18,6 +18,9 @@ pub(crate) struct Arguments {
     name: Option<String>,
 }
 
+/// How much of a sentence the list shows.
+const LONGEST: usize = 120;
+
 /// A definition of the library.
 struct Entry {
     kind: &'static str,
@@ -32,8 +35,7 @@ struct Entry {
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed> {
     let entries = entries(nnc_models::LIBRARY);
     let Some(name) = &arguments.name else {
-        let row = |e: &Entry| vec![e.kind.to_owned(), e.name.clone(), e.doc.lines().next().unwrap_or("").to_owned()];
-        console.put(&columns(&entries.iter().map(row).collect::<Vec<_>>()));
+        console.put(&listed(&entries));
         return Ok(());
     };
     let found: Vec<&Entry> = entries.iter().filter(|entry| entry.name == *name).collect();
@@ -48,6 +50,28 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
         console.put(&format!("// {}\n{}\n", entry.place, entry.text));
     }
     Ok(())
+}
+
+/// A line a definition: its kind, its name and the first sentence about it.
+fn listed(entries: &[Entry]) -> String {
+    let names: Vec<_> = entries.iter().map(|e| vec![e.kind.to_owned(), format!("{}  ", e.name)]).collect();
+    let table = columns(&names);
+    let width = table.lines().map(|line| line.chars().count()).max().unwrap_or(0) + 2;
+    let lines = table.lines().zip(entries).map(|(line, e)| format!("{line:width$}{}", first_sentence(&e.doc)));
+    lines.map(|line| line.trim_end().to_owned() + "\n").collect()
+}
+
+/// The text up to the first full stop that ends a sentence, in one line.
+fn first_sentence(doc: &str) -> String {
+    let line = doc.split_whitespace().collect::<Vec<_>>().join(" ");
+    // `et al.` and `i.e.` go on in small letters, in brackets or with a year.
+    let ends = |(at, _): &(usize, &str)| line[at + 2..].starts_with(char::is_uppercase);
+    let end = line.match_indices(". ").find(ends).map_or(line.len(), |(at, _)| at + 1);
+    let sentence = &line[..end];
+    match sentence.char_indices().nth(LONGEST) {
+        Some((at, _)) => format!("{} …", sentence[..at].rsplit_once(' ').map_or(&sentence[..at], |(kept, _)| kept)),
+        None => sentence.to_owned(),
+    }
 }
 
 /// All definitions, in the order of the library.
@@ -104,5 +128,8 @@ mod tests {
         assert_eq!(entries[0].text, "/// Twice.\n/// Really.\nfn twice(x: [..]) -> [..] { x + x }");
         assert_eq!(entries[1].text, "fn id(x: [..]) -> [..] { x }");
         assert!(entries[0].place.starts_with("std/a.nn:"));
+        assert_eq!(listed(&entries), "fn  twice  Twice.\nfn  id\n");
+        let sentence = "1 / x (Doe et al. 2020), as\nit is. Then more.";
+        assert_eq!(first_sentence(sentence), "1 / x (Doe et al. 2020), as it is.");
     }
 }

@@ -43,6 +43,9 @@ pub(crate) struct Arguments {
     /// Gives an argument of the block another value than its default.
     #[arg(long, value_name = "NAME=VALUE", value_parser = name_and_value)]
     give: Vec<(String, String)>,
+    /// The seed of what the block draws; that of the run when left out. Another one draws others.
+    #[arg(long, value_name = "N")]
+    seed: Option<u64>,
     /// The folder of pictures; the current one if left out.
     #[arg(long, value_name = "DIR")]
     out: Option<PathBuf>,
@@ -59,9 +62,10 @@ struct Line<'a> {
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed> {
     let given = &arguments.given;
     let console = &console.quiet(given.json);
-    let file = weights::read(&given.weights)?;
+    let file = weights::given(given.weights.as_deref())?;
     let options = Options { predict: arguments.name.clone(), give: arguments.give.clone(), ..Options::default() };
     let loaded = load(&given.program, options, console)?;
+    weights::check_given(&loaded, given.weights.as_deref())?;
     let block = chosen(&loaded, arguments.name.as_deref())?;
     let Some(data) = &block.data else { return alone(arguments, &loaded, block, &file, console) };
     let data = match &arguments.input {
@@ -82,8 +86,8 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     let (engine, pool) = (given.machine.engine, session::pool(given.machine.threads())?);
     let specs = session::state_specs(&loaded.program);
     let mut states = session::initial_states(&loaded, &specs, seed, (engine, &pool), console)?;
-    weights::check_fitted(&loaded, &given.weights, &file)?;
-    weights::restore_into(&loaded, &given.weights, &file, &specs, &mut states, console)?;
+    weights::check_fitted(&loaded, given.file(), &file)?;
+    weights::restore_into(&loaded, given.file(), &file, &specs, &mut states, console)?;
     let batch = NonZeroUsize::new(loaded.program.train.as_ref().map_or(BATCH, |train| train.batch))
         .unwrap_or(NonZeroUsize::MIN);
     let mut buffers = input_buffers(loaded.program.inputs.len(), &inputs, &axes, batch.get())
@@ -98,7 +102,7 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
         let mut io = StepIo {
             states: &mut states,
             inputs: &buffers,
-            seed: seed.cast_signed(),
+            seed: arguments.seed.unwrap_or(seed).cast_signed(),
             step: index as i64,
             pool: &pool,
             threads_always: given.machine.threads_always,
@@ -133,11 +137,11 @@ fn alone(
     let (engine, pool) = (given.machine.engine, session::pool(given.machine.threads())?);
     let specs = session::state_specs(&loaded.program);
     let mut states = session::initial_states(loaded, &specs, seed, (engine, &pool), console)?;
-    weights::restore_into(loaded, &given.weights, file, &specs, &mut states, console)?;
+    weights::restore_into(loaded, given.file(), file, &specs, &mut states, console)?;
     let mut steps = session::steps(&loaded.program, &block.graph, engine);
     let step = steps.of(&loaded.program.largest(1)).map_err(|none| no_step(loaded, console, &none))?;
     let inputs: Vec<Buffer> = loaded.program.inputs.iter().map(|_| Buffer::zeroed(0)).collect();
-    let (seed, threads_always) = (seed.cast_signed(), given.machine.threads_always);
+    let (seed, threads_always) = (arguments.seed.unwrap_or(seed).cast_signed(), given.machine.threads_always);
     let mut io = StepIo { states: &mut states, inputs: &inputs, seed, step: 0, pool: &pool, threads_always };
     step.run(&mut io).map_err(|_| Plain::new(codes::NOT_FINITE, "a checked value is not finite"))?;
     let mut values = Vec::from_iter((0..step.outputs().len()).map(|i| value(block, step, i, 0)));
@@ -176,6 +180,12 @@ fn chosen<'a>(loaded: &'a Loaded, name: Option<&str>) -> Result<&'a PredictPlan,
 
 /// The source of the program, at another path.
 fn elsewhere(source: &SourceSpec, path: &std::path::Path) -> Result<SourceSpec, Plain> {
+    if !path.exists() {
+        let plain = Plain::new(codes::FILE, format!("{} is not there", path.display()));
+        return Err(
+            plain.help("`--input` names a file or a folder of the form of the program's, seen from the current folder")
+        );
+    }
     // Made absolute, since it is relative to the current folder rather than to the program's.
     let absolute =
         std::path::absolute(path).map_err(|error| Plain::new(codes::FILE, format!("{}: {error}", path.display())))?;

@@ -274,7 +274,10 @@ impl Running<'_> {
             }
             Ok(Outcome::Interrupted) => {
                 let rows = parts.rows(Part::Train).len();
-                interrupted(self, out, rows, &progress, (&specs, &states), kept.as_deref())?;
+                let event = interrupted(self, out, rows, &progress, (&specs, &states), kept.as_deref())?;
+                if let Some(events) = &mut events {
+                    let _ = events.interrupted(&event);
+                }
                 Err(Failed::Signal(signals.number()))
             }
             Err(failure) => Err(not_finite(self, failure, out.folder.as_ref())),

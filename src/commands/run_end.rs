@@ -12,7 +12,7 @@ use crate::compile::no_step;
 use crate::console::Failed;
 use crate::memory;
 use crate::report::Plain;
-use crate::show::{brief, bytes, grouped, matrices, seconds};
+use crate::show::{brief, bytes, counted, matrices, seconds};
 
 /// What is told at the end.
 pub(super) struct Finish<'a> {
@@ -41,7 +41,7 @@ pub(super) fn conclude(run: &Running<'_>, finish: &Finish<'_>) {
     text.push_str(&matrices(if test.0.is_empty() { valid } else { test }, declared));
     let whole = seconds(finish.whole.as_secs_f64());
     let memory = memory::peak_bytes().map_or(String::new(), |peak| format!(", {} of memory", bytes(peak)));
-    text.push_str(&format!("{} steps in {}, {whole} in all{memory}\n", grouped(*steps), seconds(*train_seconds)));
+    text.push_str(&format!("{} in {}, {whole} in all{memory}\n", counted(*steps, "step"), seconds(*train_seconds)));
     if let Some(folder) = finish.folder {
         text.push_str(&format!("saved in {}\n", folder.path().display()));
     }

@@ -10,7 +10,7 @@ use nnc_runtime::train::{CURVE, Folder, INIT, LAST, Progress, StateSpec};
 use super::run::{Arguments, Running};
 use super::run_source::resolved;
 use crate::report::Plain;
-use crate::show::grouped;
+use crate::show::{Interrupted, counted};
 
 /// The folder that was asked for, once it is open.
 pub(super) struct Out {
@@ -71,12 +71,18 @@ pub(super) fn interrupted(
     progress: &Progress,
     (specs, states): (&[StateSpec], &[Buffer]),
     kept: Option<&[Buffer]>,
-) -> Result<(), Plain> {
+) -> Result<Interrupted, Plain> {
     let folder = match &out.folder {
         Some(folder) => folder.path().to_owned(),
         None => {
-            let path = free_folder(&run.loaded.name);
-            let folder = out.prepare(run, &path, progress.epoch)?;
+            // Nothing is lost where the current folder may not be written.
+            let path = free_folder(Path::new(""), &run.loaded.name);
+            let elsewhere = free_folder(&std::env::temp_dir(), &run.loaded.name);
+            let here = out.prepare(run, &path, progress.epoch).map(|folder| (path, folder));
+            let (path, folder) = here.or_else(|lost| {
+                let there = out.prepare(run, &elsewhere, progress.epoch);
+                there.map(|folder| (elsewhere, folder)).map_err(|_| lost)
+            })?;
             folder.write_last(run.plan, rows, progress, specs, states)?;
             if let Some(kept) = kept {
                 folder.write_best(run.plan, specs, kept)?;
@@ -84,21 +90,27 @@ pub(super) fn interrupted(
             path
         }
     };
+    let event = Interrupted {
+        step: progress.step,
+        epochs: progress.epoch,
+        state: folder.join(LAST).display().to_string(),
+        command: go_on(run.arguments, &folder),
+    };
     run.console.remark(&format!(
-        "interrupted after step {}, {} epochs completed; all state is in {}\ngo on with: {}",
-        grouped(progress.step),
-        progress.epoch,
-        folder.join(LAST).display(),
-        go_on(run.arguments, &folder)
+        "interrupted after {}, {} completed; all state is in {}\ngo on with: {}",
+        counted(event.step, "step"),
+        counted(event.epochs, "epoch"),
+        event.state,
+        event.command
     ));
-    Ok(())
+    Ok(event)
 }
 
-/// The first of `mnist-interrupted`, `mnist-interrupted-2`, … in the current folder that is not there.
-fn free_folder(program: &str) -> PathBuf {
+/// The first of `mnist-interrupted`, `mnist-interrupted-2`, … in a folder that is not there.
+fn free_folder(folder: &Path, program: &str) -> PathBuf {
     let stem = Path::new(program).file_stem().map_or("run".into(), |stem| stem.to_string_lossy().into_owned());
     let named =
-        |n: u32| PathBuf::from(if n == 1 { format!("{stem}-interrupted") } else { format!("{stem}-interrupted-{n}") });
+        |n: u32| folder.join(if n == 1 { format!("{stem}-interrupted") } else { format!("{stem}-interrupted-{n}") });
     (1..).map(named).find(|path| !path.exists()).unwrap_or_else(|| named(1))
 }
 

@@ -26,6 +26,20 @@ struct End<'a> {
     extras: EndExtras,
 }
 
+/// The end of a run that was told to stop before.
+#[derive(Debug, Serialize)]
+#[serde(tag = "event", rename = "interrupted")]
+pub(crate) struct Interrupted {
+    /// Steps done.
+    pub(crate) step: u64,
+    /// Epochs completed.
+    pub(crate) epochs: u64,
+    /// The file that holds all state.
+    pub(crate) state: String,
+    /// The command that goes on from there.
+    pub(crate) command: String,
+}
+
 /// The writer of events. It gathers the lines of quick steps and never waits long.
 pub(crate) struct Events {
     stream: BufWriter<Stdout>,
@@ -50,6 +64,13 @@ impl Events {
             self.flushed = Instant::now();
         }
         Ok(())
+    }
+
+    /// Writes that the run was interrupted.
+    pub(crate) fn interrupted(&mut self, event: &Interrupted) -> io::Result<()> {
+        serde_json::to_writer(&mut self.stream, event)?;
+        self.stream.write_all(b"\n")?;
+        self.stream.flush()
     }
 
     /// Hands over what still waits.

@@ -8,10 +8,10 @@ mod outputs;
 mod progress;
 mod table;
 
-pub(crate) use self::events::{EndExtras, Events};
+pub(crate) use self::events::{EndExtras, Events, Interrupted};
 pub(crate) use self::figures::{brief, matrices};
 pub(crate) use self::mathematics::mathematics;
-pub(crate) use self::numbers::{bytes, grouped, seconds};
+pub(crate) use self::numbers::{bytes, counted, grouped, seconds};
 pub(crate) use self::outputs::Outputs;
 pub(crate) use self::progress::Progress;
 pub(crate) use self::table::{columns, model_table};

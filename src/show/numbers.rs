@@ -13,6 +13,11 @@ pub(crate) fn grouped(number: u64) -> String {
     text
 }
 
+/// So many of something: `1 step`, `1,200 steps`.
+pub(crate) fn counted(number: u64, what: &str) -> String {
+    format!("{} {what}{}", grouped(number), if number == 1 { "" } else { "s" })
+}
+
 /// Four significant digits: `0.3412`, `12.35`, `1.234e-7`.
 pub(crate) fn short(number: f64) -> String {
     let size = number.abs();

@@ -2,7 +2,7 @@
 
 use super::data::Data;
 use super::items::Predict;
-use super::value::Value;
+use super::value::{Tensor, Value};
 use super::{Elab, Mode};
 use crate::ir::types::DType;
 use crate::program::PredictPlan;
@@ -47,6 +47,9 @@ impl<'a> Elab<'a> {
                 match &stmt.kind {
                     StmtKind::Bind { targets, value, form } => {
                         this.bind_targets(targets, value);
+                        for target in targets.iter().filter(|t| !used.contains(t.name.text.as_str())) {
+                            this.as_tensor(&target.name.text, value.span);
+                        }
                         if let (Some(form), [target]) = (form, targets.as_slice()) {
                             let name = &target.name;
                             if used.contains(name.text.as_str()) {
@@ -99,6 +102,22 @@ impl<'a> Elab<'a> {
         }
     }
 
+    /// A constant that a name is bound to is a tensor from here on.
+    fn as_tensor(&mut self, name: &str, span: Span) {
+        let Some(value @ (Value::Num(_) | Value::Size(_) | Value::Bool(_) | Value::List(_))) = self.local(name) else {
+            return;
+        };
+        let (handle, dtype) = (self.b.clone(), self.precision);
+        self.here(span);
+        let tensor = self.materialise(&handle, &value, span, dtype).map(|t| {
+            let node = handle.val(t.node).cast(dtype).value;
+            Value::Tensor(Tensor { node, dtype, ..t })
+        });
+        if let Some(local) = self.frame().locals.get_mut(name) {
+            local.value = tensor.unwrap_or(Value::Invalid);
+        }
+    }
+
     /// Makes a binding an output.
     fn predicted(&mut self, name: &str, span: nnc_grammar::span::Span) -> bool {
         match self.local(name) {
@@ -127,19 +146,6 @@ impl<'a> Elab<'a> {
                 true
             }
             Some(Value::Invalid) | None => true,
-            // A constant is a tensor where one is wanted.
-            Some(value @ (Value::Num(_) | Value::Size(_) | Value::Bool(_) | Value::List(_))) => {
-                let handle = self.b.clone();
-                let dtype = self.precision;
-                match self.materialise(&handle, &value, span, dtype) {
-                    Some(t) => {
-                        let value = handle.val(t.node).cast(dtype);
-                        handle.output(name, value);
-                        true
-                    }
-                    None => true,
-                }
-            }
             Some(other) => {
                 self.wrong_kind(&other, span, "an output that is a tensor");
                 false
