@@ -236,32 +236,45 @@ pub(super) fn collect<'a>(parsed: &'a Parsed, sink: &mut Sink) -> Items<'a> {
             items.by_source.insert(file.source, own);
         }
     }
-    for parsed_file in parsed.files.iter().filter(|f| !f.library) {
-        let lines = parsed_file.file.items.iter().filter_map(|item| match &item.kind {
+    take(parsed, &mut items, sink);
+    items
+}
+
+/// Makes visible what `use` lines take of the items that other files declare themselves. What a name of a file means already it
+/// goes on to mean; that it is taken as well is a mistake.
+fn take<'a>(parsed: &'a Parsed, items: &mut Items<'a>, sink: &mut Sink) {
+    for ParsedFile { file, uses, .. } in parsed.files.iter().filter(|f| !f.library) {
+        let lines = file.items.iter().filter_map(|item| match &item.kind {
             ItemKind::Use { path, names, .. } => Some((path, names)),
             _ => None,
         });
-        for ((path, names), from) in lines.zip(&parsed_file.uses) {
+        let mut places: HashMap<&str, Span> = HashMap::new();
+        for ((path, names), from) in lines.zip(uses) {
             let Some(from) = from else { continue };
             for name in names {
-                let taken = items.by_source.get(from).and_then(|m| m.get(name.text.as_str())).copied();
-                let Some(taken) = taken else {
+                let Some((_, taken)) = items.own(*from).find(|(own, _)| *own == name.text) else {
                     let known: Vec<&str> = items.own(*from).map(|(n, _)| n).collect();
-                    let d = Diagnostic::error(
-                        codes::UNKNOWN_NAME,
-                        name.span,
-                        format!("`{path}` declares no `{}`", name.text),
-                    );
+                    let headline = format!("`{path}` declares no `{}`", name.text);
+                    let d = Diagnostic::error(codes::UNKNOWN_NAME, name.span, headline);
                     sink.push(super::suggest::suggest(d, name, known.into_iter()));
                     continue;
                 };
-                if let Some(own) = items.by_source.get_mut(&parsed_file.file.source) {
-                    own.insert(&name.text, taken);
+                let visible = items.by_source.entry(file.source).or_default();
+                if let Some(first) = visible.get(name.text.as_str()) {
+                    let (headline, at, said) = match places.get(name.text.as_str()) {
+                        Some(place) => ("taken twice", *place, "first taken here"),
+                        None => ("declared and taken as well", first.span(), "declared here"),
+                    };
+                    let headline = format!("`{}` is {headline}", name.text);
+                    let d = Diagnostic::error(codes::DUPLICATE_NAME, name.span, headline).label("taken here");
+                    sink.push(d.origin(Role::Previous, at, said));
+                    continue;
                 }
+                visible.insert(&name.text, taken);
+                places.insert(&name.text, name.span);
             }
         }
     }
-    items
 }
 
 /// The words of a block before its brace, the last of them a name if it has one.
