@@ -142,11 +142,12 @@ impl<'a> Elab<'a> {
             ExprKind::Name(word) | ExprKind::Str(word) => Some(word.clone()),
             _ => None,
         };
-        // A parameter may be handed on: `padding = padding`.
+        // A parameter may be handed on: `padding = padding`. What is no word is not meant, and not used.
         if let Some(word) = &word
-            && let Some(Value::Text(handed)) = self.local(word)
+            && let Some(Local { value: Value::Text(_), .. }) = self.frame().locals.get(word)
+            && let Some(handed) = self.local(word)
         {
-            return Value::Text(handed);
+            return handed;
         }
         if let Some(word) = word.as_ref().filter(|w| words.iter().any(|c| c.text == **w)) {
             return Value::Text(word.clone());

@@ -99,12 +99,11 @@ impl<'a> Elab<'a> {
         self.unknown_name(name, span)
     }
 
-    /// Whether a name denotes anything here.
+    /// Whether a name denotes anything here; to ask is no use of it.
     pub(super) fn means_something(&mut self, name: &str) -> bool {
-        let source = self.frame().source;
-        self.local(name).is_some()
-            || self.items.lookup(source, name).is_some()
-            || super::primitives::lookup(name).is_some()
+        let frame = self.frame();
+        let (source, bound) = (frame.source, frame.locals.contains_key(name) || frame.dims.contains_key(name));
+        bound || self.items.lookup(source, name).is_some() || super::primitives::lookup(name).is_some()
     }
 
     fn unknown_name(&mut self, name: &str, span: Span) -> Value<'a> {

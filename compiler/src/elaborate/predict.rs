@@ -1,4 +1,4 @@
-//! `predict` blocks: bindings in evaluation mode, and those that no line uses are the outputs.
+//! `predict` blocks: bindings in evaluation mode, and those that no other line uses are the outputs.
 
 use super::data::Data;
 use super::items::Predict;
@@ -6,7 +6,7 @@ use super::value::{Tensor, Value};
 use super::{Elab, Mode};
 use crate::ir::types::DType;
 use crate::program::PredictPlan;
-use nnc_grammar::ast::{ExprKind, Stmt, StmtKind};
+use nnc_grammar::ast::{StmtKind, Target};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
@@ -22,18 +22,6 @@ impl<'a> Elab<'a> {
         self.check_fitted(block, data.as_ref());
         let known = data.as_ref().map(|data| data.known.as_ref().map(|known| known.plan.clone()));
         let (mut pictures, mut texts) = (vec![], vec![]);
-        let form_of = |stmt: &'a Stmt| if let StmtKind::Bind { form, .. } = &stmt.kind { form.as_ref() } else { None };
-        let forms: Vec<Span> = block.body.stmts.iter().filter_map(form_of).map(|form| form.span).collect();
-        let in_form = |at: Span| forms.iter().any(|form| form.covers(at));
-        let mut used: HashSet<&str> = HashSet::new();
-        super::walk::walk_block(block.body, &mut |seen| {
-            if let super::walk::Seen::Expr(e) = seen
-                && let ExprKind::Name(name) = &e.kind
-                && !in_form(e.span)
-            {
-                used.insert(name);
-            }
-        });
         let ((), graph) = self.graph(Mode::Predict, |this| {
             let frame = this.block_frame(block.head);
             this.frames.push(frame);
@@ -42,34 +30,40 @@ impl<'a> Elab<'a> {
                 this.bind_all_fields(std::slice::from_ref(data), block.body);
             }
             this.bind_vocabularies(block.body);
-            let mut n_outputs = 0;
+            let mut bound = vec![];
             for stmt in &block.body.stmts {
                 match &stmt.kind {
                     StmtKind::Bind { targets, value, form } => {
                         this.bind_targets(targets, value);
-                        for target in targets.iter().filter(|t| !used.contains(t.name.text.as_str())) {
-                            this.as_tensor(&target.name.text, value.span);
-                        }
-                        if let (Some(form), [target]) = (form, targets.as_slice()) {
-                            let name = &target.name;
-                            if used.contains(name.text.as_str()) {
-                                let headline = format!("`{}` is no output: a line uses it", name.text);
-                                let d = Diagnostic::error(codes::MISPLACED, form.span, headline);
-                                this.report(d.label("a form is given to an output"));
-                            } else {
-                                this.form(form, &name.text, data.is_none(), (&mut pictures, &mut texts));
-                            }
-                        }
-                        for target in targets.iter().filter(|t| !used.contains(t.name.text.as_str())) {
-                            this.usage.mark(target.name.span);
-                            n_outputs += usize::from(this.predicted(&target.name.text, value.span));
-                        }
+                        bound.push((targets.as_slice(), value, form.as_ref()));
                     }
                     StmtKind::Invalid(_) => {}
                     _ => {
                         let d = Diagnostic::error(codes::MISPLACED, stmt.span, "a `predict` block has bindings only");
                         this.report(d.help("bind each output: `probability = softmax(…)`"));
                     }
+                }
+            }
+            // A binding does not see itself, so what is used by now is used by another; a form is no use.
+            let is_output = |target: &Target| !this.usage.is_marked(target.name.span);
+            let outputs: HashSet<Span> =
+                bound.iter().flat_map(|b| b.0).filter(|t| is_output(t)).map(|t| t.name.span).collect();
+            let mut n_outputs = 0;
+            for (targets, value, form) in bound {
+                for Target { name, .. } in targets.iter().filter(|t| outputs.contains(&t.name.span)) {
+                    this.as_tensor(&name.text, value.span);
+                }
+                if let (Some(form), [Target { name, .. }]) = (form, targets) {
+                    if outputs.contains(&name.span) {
+                        this.form(form, &name.text, data.is_none(), (&mut pictures, &mut texts));
+                    } else if !matches!(this.local(&name.text), Some(Value::Invalid)) {
+                        let headline = format!("`{}` is no output: a line uses it", name.text);
+                        let d = Diagnostic::error(codes::MISPLACED, form.span, headline);
+                        this.report(d.label("a form is given to an output"));
+                    }
+                }
+                for Target { name, .. } in targets.iter().filter(|t| outputs.contains(&t.name.span)) {
+                    n_outputs += usize::from(this.predicted(&name.text, value.span));
                 }
             }
             if n_outputs == 0 && !this.has_errors() {
