@@ -160,49 +160,6 @@ impl<'a> Elab<'a> {
         }
     }
 
-    /// `assert c % 8 == 0 : "…"`
-    fn assert(&mut self, condition: &'a Expr, message: Option<&'a Expr>) {
-        match self.expr(condition) {
-            Value::Bool(true) | Value::Invalid => {}
-            Value::Bool(false) => {
-                let text = match message.map(|m| (m, self.expr(m))) {
-                    Some((_, Value::Text(text))) => self.interpolate(&text),
-                    _ => "the assertion is false".into(),
-                };
-                self.report(Diagnostic::error(codes::ASSERTION, condition.span, text).label("this does not hold"));
-                self.frame().unsound = true;
-            }
-            other => {
-                self.wrong_kind(&other, condition.span, "a condition known before the program runs");
-            }
-        }
-    }
-
-    /// `{name}` in a message shows the value of the name.
-    fn interpolate(&mut self, text: &str) -> String {
-        let mut out = String::new();
-        let mut rest = text;
-        while let Some((before, after)) = rest.split_once('{') {
-            out.push_str(before);
-            match after.split_once('}') {
-                Some((name, tail)) => {
-                    match self.local(name.trim()) {
-                        Some(Value::Num(n)) => out.push_str(&n.to_string()),
-                        Some(Value::Size(d)) => out.push_str(&d.to_string()),
-                        _ => out.push_str(&format!("{{{name}}}")),
-                    }
-                    rest = tail;
-                }
-                None => {
-                    out.push('{');
-                    rest = after;
-                }
-            }
-        }
-        out.push_str(rest);
-        out
-    }
-
     /// A whole number setting of at least `least`.
     pub(super) fn count_setting(&mut self, value: &'a Expr, what: &str, least: i64) -> Option<usize> {
         let n = self.expr(value);

@@ -5,6 +5,7 @@
 //! The same text is elaborated once a mode; parameters are found again by their paths.
 
 mod args;
+mod assertion;
 mod average;
 mod axes;
 mod begin;

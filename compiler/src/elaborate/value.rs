@@ -130,6 +130,19 @@ pub(super) enum AxisSet {
     AllBut(Vec<AxisName>),
 }
 
+impl std::fmt::Display for AxisSet {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let listed = |names: &[AxisName]| names.iter().map(|n| n.text.to_string()).collect::<Vec<_>>().join(", ");
+        match self {
+            AxisSet::Rest { .. } => f.write_str(".."),
+            AxisSet::Last => f.write_str("last"),
+            AxisSet::Names(names) if names.len() == 1 => f.write_str(&listed(names)),
+            AxisSet::Names(names) => write!(f, "[{}]", listed(names)),
+            AxisSet::AllBut(names) => write!(f, "all but {}", listed(names)),
+        }
+    }
+}
+
 /// A layer with its settings; its parameters are made when it is first applied.
 #[derive(Debug)]
 pub(super) struct Instance<'a> {
@@ -210,6 +223,25 @@ pub(super) enum Value<'a> {
 }
 
 impl Value<'_> {
+    /// What is known of it while compiling, as it stands in a sentence: numbers and texts themselves, a name, a shape.
+    pub(super) fn shown(&self) -> String {
+        let listed = |values: &[Value<'_>]| values.iter().map(Value::shown).collect::<Vec<_>>().join(", ");
+        match self {
+            Value::Num(n) => n.to_string(),
+            Value::Size(d) => d.to_string(),
+            Value::Bool(b) => b.to_string(),
+            Value::Text(text) => text.clone(),
+            Value::Axes(set) => set.to_string(),
+            Value::Instance(i) => i.def.name.text.clone(),
+            Value::Closure(c) => c.def.name.text.clone(),
+            Value::Def(d) => d.name.text.clone(),
+            Value::Primitive(name) => (*name).to_owned(),
+            Value::List(values) => format!("[{}]", listed(values)),
+            Value::Tuple(values) => listed(values),
+            Value::Tensor(_) | Value::Invalid => self.kind(),
+        }
+    }
+
     /// What a person calls such a thing.
     pub(super) fn kind(&self) -> String {
         match self {
