@@ -192,6 +192,8 @@ fn a_block_without_data_draws_pictures() {
         let error = text(&refused.stderr);
         assert!(error.contains("error[bad-option]") && error.contains(said), "{give}: {error}");
     }
+    let refused = samples(&["--name", "samples", "--give", "n=7", "--give", "n=8"]);
+    assert!(text(&refused.stderr).contains("`--give n=7` and `--give n=8`: one value is needed"));
     assert!(text(&samples(&["--name", "samples", "--input", "x"]).stderr).contains("reads no data"));
 }
 

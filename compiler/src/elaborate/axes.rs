@@ -15,8 +15,8 @@ impl<'a> Elab<'a> {
         match &e.kind {
             ExprKind::Rest => Some(self.frame().rest.clone()),
             ExprKind::AllBut(names) => {
-                let names = names.iter().map(|n| self.known_axis(&n.text, n.span)).collect::<Option<Vec<_>>>();
-                names.map(AxisSet::AllBut)
+                let names: Vec<_> = names.iter().map(|n| (n.text.as_str(), n.span)).collect();
+                self.known_axes(&names).map(AxisSet::AllBut)
             }
             ExprKind::Name(name) => {
                 let frame = self.frame();
@@ -36,11 +36,11 @@ impl<'a> Elab<'a> {
                 let mut names = vec![];
                 for item in items {
                     match &item.kind {
-                        ExprKind::Name(name) => names.push(self.known_axis(name, item.span)?),
+                        ExprKind::Name(name) => names.push((name.as_str(), item.span)),
                         _ => return self.no_axis(item),
                     }
                 }
-                Some(AxisSet::Names(names))
+                self.known_axes(&names).map(AxisSet::Names)
             }
             _ => self.no_axis(e),
         }
@@ -50,6 +50,19 @@ impl<'a> Elab<'a> {
         let d = Diagnostic::error(codes::WRONG_KIND, e.span, "the name of an axis is needed here");
         self.report(d.help("write a name, a list of names, `last`, `..` or `all but NAME`"));
         None
+    }
+
+    /// Axis names that are bound here, each once.
+    fn known_axes(&mut self, names: &[(&str, Span)]) -> Option<Vec<AxisName>> {
+        for (i, (name, at)) in names.iter().enumerate() {
+            if let Some((_, first)) = names[..i].iter().find(|(earlier, _)| earlier == name) {
+                let headline = format!("the axis `{name}` is given twice");
+                let d = Diagnostic::error(codes::DUPLICATE_ARGUMENT, *at, headline);
+                self.report(d.origin(Role::Previous, *first, "first given here"));
+                return None;
+            }
+        }
+        names.iter().map(|(name, at)| self.known_axis(name, *at)).collect()
     }
 
     /// An axis name that is bound here.

@@ -18,7 +18,8 @@ impl<'a> Elab<'a> {
             Some(name) => block.name.is_some_and(|n| n.text == *name),
             None => self.items.predict.len() == 1,
         };
-        let give = if asked { self.options.give.as_slice() } else { &[] };
+        let options = self.options;
+        let give = if asked { options.give.as_slice() } else { &[] };
         let mut ok = true;
         for param in block.inputs {
             self.usage.declare(&param.name, "argument");
@@ -31,8 +32,7 @@ impl<'a> Elab<'a> {
                 continue;
             };
             let value = self.typed_argument(param, default);
-            let text = give.iter().rev().find(|(name, _)| *name == param.name.text).map(|(_, text)| text.as_str());
-            let value = match text {
+            let value = match self.from_shell("--give", give, &param.name) {
                 Some(text) => {
                     let value = self.shell_value(("--give", &param.name), &value, text);
                     self.allowed(param, value, text)

@@ -58,8 +58,8 @@ impl<'a> Elab<'a> {
             known.push(name);
             self.usage.declare(name, "option");
             let value = self.constant_expr(items.main, default);
-            let set = self.options.set.iter().rev().find(|(n, _)| *n == name.text).map(|(_, v)| v.clone());
-            let chosen = match &set {
+            let set = self.from_shell("--set", &self.options.set, name);
+            let chosen = match set {
                 Some(text) => self.shell_value(("--set", name), &value, text),
                 None => value.clone(),
             };
@@ -67,7 +67,7 @@ impl<'a> Elab<'a> {
                 && let Some(range) = self.in_file(items.main, written, |this| this.range_of(written))
             {
                 self.check_range((name, default, written), &range, &value, None);
-                if let Some(text) = &set {
+                if let Some(text) = set {
                     self.check_range((name, default, written), &range, &chosen, Some(text));
                 }
             }
@@ -100,6 +100,18 @@ impl<'a> Elab<'a> {
             };
             self.report(d);
         }
+    }
+
+    /// What the shell gives a name under a flag; that is one value.
+    pub(super) fn from_shell(&mut self, flag: &str, all: &'a [(String, String)], name: &Name) -> Option<&'a str> {
+        let mut texts = all.iter().filter(|(given, _)| *given == name.text).map(|(_, text)| text.as_str());
+        let first = texts.next()?;
+        if let Some(second) = texts.next() {
+            let (name, at) = (&name.text, name.span);
+            let headline = format!("`{flag} {name}={first}` and `{flag} {name}={second}`: one value is needed");
+            self.report(Diagnostic::error(codes::BAD_OPTION, at, headline).label("it is declared here"));
+        }
+        Some(first)
     }
 
     /// The text of the shell, given under a flag, as a value of the default's kind.
