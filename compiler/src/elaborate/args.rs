@@ -3,7 +3,7 @@
 use super::Elab;
 use super::scope::Local;
 use super::value::{Bound, Value};
-use nnc_grammar::ast::{Arg, Def, Expr, ExprKind, Name, Param, TypeKind};
+use nnc_grammar::ast::{Arg, DefKind, Expr, ExprKind, Name, Param, TypeKind};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::{SourceId, Span};
@@ -40,6 +40,8 @@ pub(super) struct Callee<'a> {
     pub(super) span: Span,
     /// Whose top-level names its defaults see.
     pub(super) source: SourceId,
+    /// Whether it owns the layers that its defaults make.
+    pub(super) owns: bool,
 }
 
 impl<'a> Elab<'a> {
@@ -206,6 +208,7 @@ impl<'a> Elab<'a> {
         }
         self.frames.push(frame);
         let value = self.typed_argument(param, default);
+        frame.owns = callee.owns;
         self.frames.pop();
         value
     }
@@ -237,12 +240,12 @@ impl<'a> Elab<'a> {
             ("float", Value::Tensor(t)) if t.rank() == 0 => return value,
             ("rate", Value::Num(_) | Value::Rate(_)) => return value,
             ("rate", Value::Tensor(t)) if t.scalar => return self.as_rate(value),
-            ("rate", Value::Closure(c)) if c.def.kind == nnc_grammar::ast::DefKind::Schedule => return value,
+            ("rate", Value::Closure(c)) if c.def.kind == DefKind::Schedule => return value,
             ("layer", Value::Instance(_)) | ("fn", Value::Def(_) | Value::Primitive(_)) => return value,
-            ("initializer", Value::Def(def)) if def.kind == nnc_grammar::ast::DefKind::Initializer => {
+            ("initializer", Value::Def(def)) if def.kind == DefKind::Initializer => {
                 return self.apply_initializer_def(def, span);
             }
-            ("initializer", Value::Closure(c)) if c.def.kind == nnc_grammar::ast::DefKind::Initializer => return value,
+            ("initializer", Value::Closure(c)) if c.def.kind == DefKind::Initializer => return value,
             // A class number: checked with the tensor types.
             ("index", _) => return value,
             ("bool", _) => "`true` or `false`",
@@ -265,8 +268,10 @@ impl<'a> Elab<'a> {
             .label(format!("this is {}", value.kind()))
             .origin(Role::Declaration, param.span, "the parameter is declared here");
         self.fail(match &value {
-            Value::Def(def) if element.name.text == "rate" && def.kind == nnc_grammar::ast::DefKind::Schedule => {
+            Value::Def(def) if element.name.text == "rate" && def.kind == DefKind::Schedule => {
                 d.help(format!("give it its settings: `{}(…)`", def.name.text))
+        let bare = matches!(&value, Value::Def(def) if element.name.text == "layer" && def.kind == DefKind::Layer);
+        let without = if bare { " without its settings" } else { "" };
             }
             Value::Tensor(t) if element.name.text == "float" && t.rank() > 0 => {
                 d.note("a `float` is one value; tensors with axes meet by operators, such as `a + t * (b - a)`")
@@ -303,12 +308,6 @@ impl<'a> Elab<'a> {
         };
         self.report(d.origin(Role::Declaration, callee.span, signature));
     }
-}
-
-/// Whether a word is one that a parameter of the definition may be: `if padding == same { … }`.
-pub(super) fn is_choice(def: &Def, word: &str) -> bool {
-    let types = def.settings.iter().chain(&def.inputs).filter_map(|p| p.ty.as_ref());
-    types.into_iter().any(|ty| matches!(&ty.kind, TypeKind::Choice(words) if words.iter().any(|w| w.text == word)))
 }
 
 /// `over = k` reaches the parameter declared `over …`, whatever it is called.

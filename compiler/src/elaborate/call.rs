@@ -217,5 +217,6 @@ impl<'a> Elab<'a> {
 
 /// A definition as somebody who is called.
 pub(super) fn callee_of(def: &Def) -> Callee<'_> {
-    Callee { name: &def.name.text, span: def.name.span, source: def.name.span.source }
+    let owns = matches!(def.kind, DefKind::Layer | DefKind::Model);
+    Callee { name: &def.name.text, span: def.name.span, source: def.name.span.source, owns }
 }

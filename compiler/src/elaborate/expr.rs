@@ -80,7 +80,7 @@ impl<'a> Elab<'a> {
             }
             return value;
         }
-        if self.frame().def.is_some_and(|def| super::args::is_choice(def, name)) {
+        if self.frame().is_choice(name) {
             return Value::Text(name.to_owned());
         }
         let source = self.frame().source;

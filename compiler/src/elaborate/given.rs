@@ -21,6 +21,7 @@ impl<'a> Elab<'a> {
         let options = self.options;
         let give = if asked { options.give.as_slice() } else { &[] };
         let mut ok = true;
+        self.frame().given = block.inputs;
         for param in block.inputs {
             self.usage.declare(&param.name, "argument");
             let Some(default) = &param.default else {

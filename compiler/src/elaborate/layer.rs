@@ -27,9 +27,7 @@ const MOST_BYTES: i64 = 1 << 44;
 impl<'a> Elab<'a> {
     /// `Dense(64)`: a layer with its settings; no parameter exists yet.
     pub(super) fn construct(&mut self, def: &'a Def, given: Vec<Given<'a>>, span: Span) -> Value<'a> {
-        let frame = self.frame();
-        let builds = frame.def.is_none_or(|d| matches!(d.kind, DefKind::Layer | DefKind::Model));
-        if !builds || frame.def.is_none() {
+        if !self.frame().owns_layers() {
             let d = Diagnostic::error(
                 codes::MISPLACED,
                 span,

@@ -4,7 +4,7 @@ use super::Elab;
 use super::sink::Sink;
 use super::value::{Axis, AxisName, AxisSet, Value};
 use crate::ir::dim::Dim;
-use nnc_grammar::ast::{Def, Name};
+use nnc_grammar::ast::{Def, DefKind, Name, Param, TypeKind};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::{SourceId, Span};
@@ -59,6 +59,10 @@ pub(super) struct Frame<'a> {
     pub(super) path: String,
     /// The definition; none in train, predict and data blocks.
     pub(super) def: Option<&'a Def>,
+    /// What a predict block is given.
+    pub(super) given: &'a [Param],
+    /// Whether it evaluates the default of what may own a layer.
+    pub(super) owns: bool,
     /// Locals by name.
     pub(super) locals: HashMap<String, Local<'a>>,
     /// Sizes by axis name.
@@ -83,6 +87,21 @@ pub(super) struct Frame<'a> {
     pub(super) vars: HashMap<String, usize>,
     /// The last carries of the loops that names are bound to.
     pub(super) finished: HashMap<String, super::scan::Carries<'a>>,
+}
+
+impl<'a> Frame<'a> {
+    /// Whether a word is one that a parameter of the body may be: `if padding == same { … }`.
+    pub(super) fn is_choice(&self, word: &str) -> bool {
+        let own = self.def.map_or([].as_slice(), |def| &def.inputs);
+        let settings = self.def.map_or([].as_slice(), |def| &def.settings);
+        let types = settings.iter().chain(own).chain(self.given).filter_map(|p| p.ty.as_ref());
+        types.into_iter().any(|ty| matches!(&ty.kind, TypeKind::Choice(words) if words.iter().any(|w| w.text == word)))
+    }
+
+    /// Whether a layer may be made here: something owns it.
+    pub(super) fn owns_layers(&self) -> bool {
+        self.owns || self.def.is_some_and(|def| matches!(def.kind, DefKind::Layer | DefKind::Model))
+    }
 }
 
 /// Which declared names have been used, over all instances of a definition.
@@ -134,6 +153,8 @@ impl<'a> Elab<'a> {
             call,
             path,
             def,
+            given: &[],
+            owns: false,
             locals: HashMap::new(),
             dims: HashMap::new(),
             rests: HashMap::new(),
