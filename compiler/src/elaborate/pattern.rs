@@ -92,7 +92,11 @@ impl<'a> Elab<'a> {
             pattern,
             "the shape is declared here",
         );
-        let d = if axes.len() > 2 && (open, known) == (0, 2) {
+        let d = if axes.is_empty() && !subject.result {
+            d.note(
+                "a single number fits any shape, but binds no name: another argument must say what the names stand for",
+            )
+        } else if axes.len() > 2 && (open, known) == (0, 2) {
             d.help("`flatten` makes one axis of all after the first")
         } else if axes.len() > 1 && axes.len() + 1 == known {
             d.help("`[.., new]` behind a value gives it a last axis of size 1, `images[.., new]`")

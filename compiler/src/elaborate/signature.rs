@@ -6,7 +6,7 @@ use super::scope::BoundAxis;
 use super::value::{Axis, Bound, Tensor, Value};
 use crate::ir::dim::Dim as Size;
 use crate::ir::types::DType;
-use nnc_grammar::ast::{Def, DefKind, Element, Expr, ExprKind, TypeExpr, TypeKind};
+use nnc_grammar::ast::{Def, DefKind, DimKind, Element, Expr, ExprKind, Param, TypeExpr, TypeKind};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
@@ -20,7 +20,10 @@ impl<'a> Elab<'a> {
                 self.frame().axis_args.insert(param.name.text.clone(), (set.clone(), bound.span));
             }
         }
-        for (param, bound) in def.inputs.iter().zip(inputs) {
+        // A number of the run fits any float tensor: what has axes comes first and says what names stand for.
+        let (numbers, others): (Vec<_>, Vec<_>) =
+            def.inputs.iter().zip(inputs).partition(|(param, bound)| is_number_for_tensor(param, &bound.value));
+        for (param, bound) in others.into_iter().chain(numbers) {
             self.usage.declare(&param.name, "parameter");
             // An axis argument that stands in a shape has become the name of that axis.
             if matches!(bound.value, Value::Axes(_)) && self.frame().dims.contains_key(&param.name.text) {
@@ -28,6 +31,7 @@ impl<'a> Elab<'a> {
                 continue;
             }
             let value = match &param.ty {
+                Some(_) if is_number_for_tensor(param, &bound.value) && self.names_stand(param) => Some(bound.value),
                 Some(ty) => {
                     let what = format!("`{}`", param.name.text);
                     self.bind_type(ty, bound.value, Subject::value(&what, bound.span))
@@ -40,6 +44,16 @@ impl<'a> Elab<'a> {
             }
         }
         ok
+    }
+
+    /// Whether all names in the shape of a parameter stand for something, so that a number given for it has none to bind.
+    fn names_stand(&mut self, param: &Param) -> bool {
+        let Some(TypeKind::Tensor { dims, .. }) = param.ty.as_ref().map(|ty| &ty.kind) else { return false };
+        dims.iter().all(|dim| match &dim.kind {
+            DimKind::Rest(group) => self.frame().rests.contains_key(&group.as_ref().map(|g| g.text.clone())),
+            DimKind::Name(name) | DimKind::Sized(name, _) => self.knows(&name.text),
+            DimKind::Size(_) => true,
+        })
     }
 
     /// Matches a value with a type: its axes take the names of the pattern. `None` after a mistake, which is reported at the
@@ -70,14 +84,15 @@ impl<'a> Elab<'a> {
                 return bound.map(Value::Tuple);
             }
         };
+        let floats = is_float(element);
         let tensor = match value {
             Value::Tensor(t) => t,
             Value::List(items) => self.typed_table(&items, element, subject.span)?,
             Value::Invalid => return None,
             // A scalar fits any float tensor and binds nothing.
-            Value::Num(_) | Value::Size(_) if element.is_none() => return Some(value),
-            Value::Rate(_) if element.is_none() => return Some(value),
-            Value::Closure(ref c) if element.is_none() && c.def.kind == DefKind::Schedule => {
+            Value::Rate(_) if floats => return Some(value),
+            Value::Num(_) | Value::Size(_) if floats => return Some(value),
+            Value::Closure(ref c) if floats && c.def.kind == DefKind::Schedule => {
                 return Some(value);
             }
             other => {
@@ -86,7 +101,7 @@ impl<'a> Elab<'a> {
                 return None;
             }
         };
-        if tensor.scalar && element.is_none() {
+        if tensor.scalar && floats {
             return Some(Value::Tensor(tensor));
         }
         let tensor = self.bind_element(element, tensor, subject, ty.span)?;
@@ -186,4 +201,15 @@ impl<'a> Elab<'a> {
         };
         d.origin(Role::Dim, at, format!("{size} comes from here"))
     }
+}
+
+fn is_float(element: Option<&Element>) -> bool {
+    element.is_none_or(|element| element.name.text == "float")
+}
+
+/// Whether a value is a number of the run where a float tensor with axes is declared.
+fn is_number_for_tensor(param: &Param, value: &Value<'_>) -> bool {
+    let declared = matches!(param.ty.as_ref().map(|ty| &ty.kind),
+        Some(TypeKind::Tensor { element, dims }) if is_float(element.as_ref()) && !dims.is_empty());
+    declared && matches!(value, Value::Tensor(t) if t.rank() == 0 && t.dtype.is_float())
 }
