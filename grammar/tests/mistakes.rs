@@ -196,6 +196,20 @@ fn a_repaired_statement_is_parsed() {
 }
 
 #[test]
+fn what_changes_is_told_how() {
+    let advice = [
+        ("var a = x\n    repeat 2 {\n        a += x\n    }", "a variable changes with `a = a + …`"),
+        ("state a: [n] = 0\n    a -= x", "a state changes with `update a = a - …`"),
+        ("a *= x", "a state changes with `update a = a * …`, a variable and what a loop carries with `a = a * …`"),
+    ];
+    for (text, help) in advice {
+        let parsed = parsed(&format!("layer L()(x: [n]) {{\n    {text}\n    x\n}}"));
+        let [report] = parsed.diagnostics.as_slice() else { panic!("{text}: {:?}", parsed.reports()) };
+        assert_eq!(report.fixes.iter().map(|f| f.title.as_str()).collect::<Vec<_>>(), [help], "{text}");
+    }
+}
+
+#[test]
 fn safe_fixes_mend_the_program() {
     let mut mended = 0;
     let statements =

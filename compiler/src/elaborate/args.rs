@@ -155,19 +155,25 @@ impl<'a> Elab<'a> {
             return Value::Text(word.clone());
         }
         // `same | valid | sizes`: a word, or whole numbers.
-        if words.iter().any(|w| w.text == "sizes") {
-            let value = self.expr(e);
-            return self.whole_numbers(value, e.span, "the setting");
-        }
-        let list: Vec<String> = words.iter().map(|w| format!("`{}`", w.text)).collect();
-        let d = Diagnostic::error(codes::WRONG_TYPE, e.span, format!("one of {} is needed here", list.join(", ")));
-        let d = match word {
-            Some(text) => {
-                super::suggest::suggest(d, &Name { text, span: e.span }, words.iter().map(|w| w.text.as_str()))
+        let (sizes, words): (Vec<&str>, Vec<&str>) = words.iter().map(|w| w.text.as_str()).partition(|w| *w == "sizes");
+        match word {
+            Some(word) if sizes.is_empty() || !self.means_something(&word) => self.no_word(Some(word), &words, e.span),
+            None if sizes.is_empty() => self.no_word(None, &words, e.span),
+            _ => {
+                let value = self.expr(e);
+                self.whole_numbers(value, e.span, "the setting")
             }
+        }
+    }
+
+    /// Reports what is none of the words that an argument may be.
+    pub(super) fn no_word(&mut self, written: Option<String>, words: &[&str], span: Span) -> Value<'a> {
+        let list: Vec<String> = words.iter().map(|w| format!("`{w}`")).collect();
+        let d = Diagnostic::error(codes::WRONG_TYPE, span, format!("one of {} is needed here", list.join(", ")));
+        self.fail(match written {
+            Some(text) => super::suggest::suggest(d, &Name { text, span }, words.iter().copied()),
             None => d,
-        };
-        self.fail(d)
+        })
     }
 
     /// A whole number, or a list of them or of pairs of them.
@@ -202,13 +208,13 @@ impl<'a> Elab<'a> {
         default: &'a Expr,
     ) -> Value<'a> {
         let mut frame = self.new_frame(callee.source, callee.span, None, String::new());
+        frame.owns = callee.owns;
         for (param, bound) in earlier {
             let local = Local { value: bound.value.clone(), span: param.name.span, from: bound.span };
             frame.locals.insert(param.name.text.clone(), local);
         }
         self.frames.push(frame);
         let value = self.typed_argument(param, default);
-        frame.owns = callee.owns;
         self.frames.pop();
         value
     }
@@ -264,17 +270,22 @@ impl<'a> Elab<'a> {
                 return self.fail(d);
             }
         };
+        let bare = matches!(&value, Value::Def(def) if element.name.text == "layer" && def.kind == DefKind::Layer);
+        let without = if bare { " without its settings" } else { "" };
         let d = Diagnostic::error(codes::WRONG_TYPE, span, format!("`{}` must be {wanted}", param.name.text))
-            .label(format!("this is {}", value.kind()))
+            .label(format!("this is {}{without}", value.kind()))
             .origin(Role::Declaration, param.span, "the parameter is declared here");
         self.fail(match &value {
             Value::Def(def) if element.name.text == "rate" && def.kind == DefKind::Schedule => {
                 d.help(format!("give it its settings: `{}(…)`", def.name.text))
-        let bare = matches!(&value, Value::Def(def) if element.name.text == "layer" && def.kind == DefKind::Layer);
-        let without = if bare { " without its settings" } else { "" };
             }
             Value::Tensor(t) if element.name.text == "float" && t.rank() > 0 => {
                 d.note("a `float` is one value; tensors with axes meet by operators, such as `a + t * (b - a)`")
+            }
+            Value::Def(def) if bare => {
+                let needed = def.settings.iter().filter(|p| p.default.is_none()).map(|p| p.name.text.as_str());
+                let call = format!("{}({})", def.name.text, needed.collect::<Vec<_>>().join(", "));
+                d.help(format!("write `{call}`"))
             }
             _ => d,
         })

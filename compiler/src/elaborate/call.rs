@@ -2,6 +2,7 @@
 
 use super::Elab;
 use super::args::{Callee, Given};
+use super::scope::Frame;
 use super::value::{Bound, Closure, Value};
 use nnc_grammar::ast::{Arg, Def, DefKind, Expr, ExprKind, Name};
 use nnc_grammar::codes;
@@ -204,15 +205,36 @@ impl<'a> Elab<'a> {
             let d = Diagnostic::error(codes::TOO_DEEP, call, "definitions are nested too deeply").label(label);
             return self.fail(d.note(format!("the innermost: … → {}", shown.join(" → "))));
         };
-        let frame = self.frames.iter().rev().find(|f| f.def.is_some_and(|d| d.name.span == culprit.name.span));
-        let at = frame.map_or(call, |f| f.call);
-        let d = Diagnostic::error(codes::RECURSION, at, format!("`{}` contains itself without end", culprit.name.text))
-            .label(label)
-            .origin(Role::Declaration, culprit.name.span, "declared here")
-            .note(format!("the innermost: … → {}", shown.join(" → ")))
-            .help("stop it by an `if` whose condition is known before the program runs");
+        let is_culprit = |f: &&Frame<'a>| f.def.is_some_and(|d| d.name.span == culprit.name.span);
+        let at = self.frames.iter().rev().find(is_culprit).map_or(call, |f| f.call);
+        // The calls of one round, from the culprit to itself again.
+        let last = self.frames.iter().rposition(|f| is_culprit(&f)).unwrap_or(0);
+        let before = self.frames[..last].iter().rposition(|f| is_culprit(&f)).unwrap_or(last);
+        let stops = self.frames[before..=last].windows(2).any(|pair| is_conditional(pair[0].def, pair[1].call));
+        let note = format!("the innermost: … → {}", shown.join(" → "));
+        let name = &culprit.name.text;
+        let d = if stops {
+            Diagnostic::error(codes::TOO_DEEP, at, format!("`{name}` is nested deeper than {DEEPEST} definitions"))
+                .help("if it ends at all, make it flatter: `repeat n { … }` applies layers in turn")
+        } else {
+            Diagnostic::error(codes::RECURSION, at, format!("`{name}` contains itself without end"))
+                .help("stop it by an `if` whose condition is known before the program runs")
+        };
+        let d = d.label(label).origin(Role::Declaration, culprit.name.span, "declared here").note(note);
         self.fail(d)
     }
+}
+
+/// Whether a call stands in a branch of an `if` of a body.
+fn is_conditional(def: Option<&Def>, call: Span) -> bool {
+    let Some(def) = def else { return false };
+    let mut found = false;
+    super::walk::walk_block(&def.body, &mut |seen| {
+        if let super::walk::Seen::Expr(Expr { kind: ExprKind::If { then, otherwise, .. }, .. }) = seen {
+            found |= then.span.covers(call) || otherwise.as_ref().is_some_and(|block| block.span.covers(call));
+        }
+    });
+    found
 }
 
 /// A definition as somebody who is called.

@@ -194,7 +194,7 @@ impl<'a> Elab<'a> {
                     }
                 },
                 (Some(label), Some(a)) if spec.named.contains(&label) => {
-                    let value = self.word_or_value(&a.value);
+                    let value = self.word_or_value(label, &a.value);
                     ok &= !matches!(value, Value::Invalid);
                     let name = spec.named.iter().find(|n| **n == label);
                     call.named.extend(name.map(|n| (*n, (value, a.value.span))));
@@ -265,10 +265,13 @@ impl<'a> Elab<'a> {
     }
 
     /// A value, or one of the words that paddings have.
-    fn word_or_value(&mut self, e: &'a Expr) -> Value<'a> {
+    fn word_or_value(&mut self, label: &str, e: &'a Expr) -> Value<'a> {
         match &e.kind {
             ExprKind::Name(word) if matches!(word.as_str(), "same" | "valid") && self.local(word).is_none() => {
                 Value::Text(word.clone())
+            }
+            ExprKind::Name(word) if label == "padding" && !self.means_something(word) => {
+                self.no_word(Some(word.clone()), &["same", "valid"], e.span)
             }
             _ => self.expr(e),
         }

@@ -6,6 +6,7 @@ use crate::layout::words::RESERVED;
 use crate::lex::Kind;
 use crate::parse::Goal;
 use crate::parse::grammar::Rule;
+use std::cmp::Ordering;
 
 /// One mark in the place of another.
 pub(super) fn mixed_up(scene: &Scene<'_, '_>) -> Option<Diagnostic> {
@@ -22,7 +23,19 @@ pub(super) fn mixed_up(scene: &Scene<'_, '_>) -> Option<Diagnostic> {
         ("+=" | "-=" | "*=" | "/=", _) => {
             let operator = &found[..1];
             let name = scene.lexed.word(before);
-            let help = format!("a state changes with `update {name} = {name} {operator} …`");
+            let declared = |word: &str| {
+                let declares = |at: &usize| scene.lexed.is(*at, word) && scene.lexed.word(at + 1) == name;
+                (0..before.saturating_sub(1)).rev().find(declares)
+            };
+            let change = format!("`{name} = {name} {operator} …`");
+            let update = format!("`update {name} = {name} {operator} …`");
+            let help = match declared("state").cmp(&declared("var")) {
+                Ordering::Greater => format!("a state changes with {update}"),
+                Ordering::Less => format!("a variable changes with {change}"),
+                Ordering::Equal => {
+                    format!("a state changes with {update}, a variable and what a loop carries with {change}")
+                }
+            };
             Some(scene.error(span, format!("a name is bound once, so there is no `{found}`")).help(help))
         }
         (":", "(") if named => swap("an argument is given by name with `=`", "="),
