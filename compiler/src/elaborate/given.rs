@@ -33,7 +33,7 @@ impl<'a> Elab<'a> {
                 continue;
             };
             let value = self.typed_argument(param, default);
-            let value = match self.from_shell("--give", give, &param.name) {
+            let value = match self.given_by_shell("--give", give, &param.name) {
                 Some(text) => {
                     let value = self.shell_value(("--give", &param.name), &value, text);
                     self.allowed(param, value, text)

@@ -17,25 +17,28 @@ use std::collections::{BTreeSet, HashMap};
 impl<'a> Elab<'a> {
     /// A rate is the number it is at this step.
     pub(super) fn now(&mut self, value: Value<'a>, span: Span) -> Value<'a> {
-        match (value, self.local("t")) {
-            (Value::Closure(c), t) if c.def.kind == DefKind::Schedule => match t {
+        match value {
+            Value::Closure(c) if c.def.kind == DefKind::Schedule => match self.local("t") {
                 Some(t) => self.schedule_at(&c, t),
                 None => {
                     let d = Diagnostic::error(codes::MISPLACED, span, "a schedule has a value only in an optimizer");
                     self.fail(d.label(format!("this is the schedule `{}`", c.def.name.text)))
                 }
             },
-            (Value::Rate(rate), Some(Value::Tensor(t))) => self.number_at(&rate, t.node),
-            (Value::Rate(rate), _) => Value::Tensor(rate.number),
-            (other, _) => other,
+            Value::Rate(rate) => match self.local("t") {
+                Some(Value::Tensor(t)) => self.number_at(&rate, t.node),
+                _ => Value::Tensor(rate.number),
+            },
+            other => other,
         }
     }
 
     /// What a parameter declared `rate` holds: a number of the step together with the time that it was made from.
     pub(super) fn as_rate(&mut self, value: Value<'a>) -> Value<'a> {
-        match (value, self.local("t")) {
-            (Value::Tensor(number), Some(Value::Tensor(t))) => Value::Rate(Rate { number, t: t.node }),
-            (value, _) => value,
+        let Value::Tensor(number) = value else { return value };
+        match self.local("t") {
+            Some(Value::Tensor(t)) => Value::Rate(Rate { number, t: t.node }),
+            _ => Value::Tensor(number),
         }
     }
 

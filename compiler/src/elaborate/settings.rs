@@ -58,7 +58,7 @@ impl<'a> Elab<'a> {
             known.push(name);
             self.usage.declare(name, "option");
             let value = self.constant_expr(items.main, default);
-            let set = self.from_shell("--set", &self.options.set, name);
+            let set = self.given_by_shell("--set", &self.options.set, name);
             let chosen = match set {
                 Some(text) => self.shell_value(("--set", name), &value, text),
                 None => value.clone(),
@@ -103,7 +103,7 @@ impl<'a> Elab<'a> {
     }
 
     /// What the shell gives a name under a flag; that is one value.
-    pub(super) fn from_shell(&mut self, flag: &str, all: &'a [(String, String)], name: &Name) -> Option<&'a str> {
+    pub(super) fn given_by_shell(&mut self, flag: &str, all: &'a [(String, String)], name: &Name) -> Option<&'a str> {
         let mut texts = all.iter().filter(|(given, _)| *given == name.text).map(|(_, text)| text.as_str());
         let first = texts.next()?;
         if let Some(second) = texts.next() {

@@ -238,7 +238,7 @@ impl Value<'_> {
             Value::Primitive(name) => (*name).to_owned(),
             Value::List(values) => format!("[{}]", listed(values)),
             Value::Tuple(values) => listed(values),
-            Value::Tensor(_) | Value::Invalid => self.kind(),
+            Value::Tensor(_) | Value::Rate(_) | Value::Invalid => self.kind(),
         }
     }
 
