@@ -43,6 +43,36 @@ fn program(precision: DType) -> Program {
     checked.program.expect("there are no errors")
 }
 
+/// Each element meets each tap once for each filter, whatever the step; in steps of one, places around take part as in `Conv`.
+#[test]
+fn transposed_convolutions_count_their_multiply_adds() {
+    let text = r#"
+data Digits {
+    source: idx("digits")
+    image: [batch, 28, 28, 1] = images |> rearrange [b, y, x] -> [b, y, x, 1]
+}
+
+model Net(x: [batch, h, w, c]) {
+    x |> ConvTranspose(4, [3, 2], stride = 2, bias = false) |> ConvTranspose(6, [5, 5], groups = 2) |> Conv(3, [2, 2])
+}
+
+train on Digits {
+    batch:  4
+    epochs: 1
+    loss = mean(Net(image)^2)
+    optimize Net with SGD()
+}
+"#;
+    let checked = elaborate::check(&Images, nnc_models::LIBRARY, ("net.nn", text), &Options::default());
+    let program = checked.program.unwrap_or_else(|| panic!("{:?}", checked.diagnostics));
+    let weights = program.table.iter().filter(|row| row.path.ends_with(".w"));
+    let counts: Vec<usize> = weights.map(|row| row.multiply_adds).collect();
+    // 28 by 28 become 57 by 56, then 61 by 60, of which windows of 2 by 2 are 60 by 59.
+    let stepped = 28 * 28 * (3 * 2) * 4;
+    let grouped = 61 * 60 * (5 * 5) * (4 / 2) * 6;
+    assert_eq!(counts, [stepped, grouped, 60 * 59 * (2 * 2) * 6 * 3]);
+}
+
 fn sized(graph: &Graph, batch: i64) -> Graph {
     specialise(graph, &|_| Some(batch)).expect("any batch will do")
 }

@@ -5,6 +5,7 @@ use super::data::BATCH;
 use crate::ir::attrs::{Attrs, Slot};
 use crate::ir::dim::{Dim, Sym};
 use crate::ir::graph::{Graph, Value};
+use crate::ops::movement::REVERSE;
 use crate::program::{Role, Row, State};
 use nnc_runtime::train::PaddedAxis;
 use std::collections::HashMap;
@@ -62,8 +63,15 @@ fn products(
                 product(&node.types[0].shape).saturating_mul(summed)
             }
             Attrs::Conv(c) => {
+                let (x, out) = (&graph.ty(node.operands[0]).shape, &node.types[0].shape);
                 let summed = product(&graph.ty(node.operands[1]).shape[..c.axes.len() + 2]);
-                product(&node.types[0].shape).saturating_mul(summed)
+                // Of x spaced out, as a transpose in steps has it, each element meets each tap once.
+                let walked = c.axes.iter().enumerate().map(|(i, axis)| match axis.spacing {
+                    1 => one_row(&out[i + 1]),
+                    _ => one_row(&x[i + 2]),
+                });
+                let around = one_row(&out[0]).saturating_mul(product(&out[c.axes.len() + 1..]));
+                walked.fold(around, usize::saturating_mul).saturating_mul(summed)
             }
             Attrs::Scan(scan) => {
                 let inside = |v: Value| match scan.body.node(source(&scan.body, v).node).attrs {
@@ -86,7 +94,7 @@ fn products(
     }
 }
 
-/// The state that a value is, under other shapes and types.
+/// The state that a value is, under other shapes, orders and types.
 fn state_of(graph: &Graph, value: Value) -> Option<u32> {
     match graph.node(source(graph, value).node).attrs {
         Attrs::Slot(Slot::State(number), _) => Some(number),
@@ -94,12 +102,14 @@ fn state_of(graph: &Graph, value: Value) -> Option<u32> {
     }
 }
 
-/// What a value is, under other shapes and types.
+/// What a value is, under other shapes, orders and types.
 fn source(graph: &Graph, mut value: Value) -> Value {
     loop {
         let node = graph.node(value.node);
         match (&node.attrs, node.operands.as_slice()) {
             (Attrs::Permute(_) | Attrs::Reshape(_) | Attrs::Cast(_), [one]) => value = *one,
+            // The taps of a transposed convolution run backwards.
+            (Attrs::Axis(_), [one]) if std::ptr::eq(node.op, &raw const REVERSE) => value = *one,
             _ => return value,
         }
     }
