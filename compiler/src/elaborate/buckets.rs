@@ -1,5 +1,5 @@
 //! The sizes that a padded axis may have: chosen from the lengths of rows where none are written, and large enough for the windows
-//! that slide along the axis.
+//! that slide along the axis and for the parts that are taken of it.
 
 use super::Elab;
 use super::data::BATCH;
@@ -9,16 +9,19 @@ use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
 
-/// How far beyond the longest row a size is looked for that holds a window.
+/// How far beyond the longest row a size is looked for that is large enough.
 const FARTHEST: usize = 1 << 16;
 
-/// Windows along an axis whose size is free.
+/// What an axis whose size is free must be large enough for.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Need {
-    /// How many there are, at least one.
+    /// A number that follows from the size, and the least that it may be.
     count: Dim,
-    /// The places that one reaches over.
-    reach: usize,
+    least: i64,
+    /// What a size is too short for.
+    wanted: String,
+    /// What there is of that number at the place of the text that needs it.
+    here: String,
     span: Span,
 }
 
@@ -26,25 +29,62 @@ impl<'a> Elab<'a> {
     /// Notes that there are `count` windows, of which there must be one for every size of a padded axis; nothing when that can
     /// never be.
     pub(super) fn need_windows(&mut self, count: &Dim, slide: &Slide, span: Span) -> Option<()> {
+        let need = Need {
+            count: count.clone(),
+            least: 1,
+            wanted: format!("for a window that reaches over {}", slide.reach()),
+            here: format!("{count} windows slide along it here"),
+            span,
+        };
+        self.need(need, || format!("a window of {} does not fit into a batch of one row", slide.taps))
+    }
+
+    /// Notes that `left_out` places of an axis are left out and `left` are kept, which must not be fewer than none for any size;
+    /// nothing when that can never be.
+    pub(super) fn need_places(&mut self, left_out: i64, left: &Dim, span: Span) -> Option<()> {
+        let places = if left_out == 1 { "a place".to_owned() } else { format!("{left_out} places") };
+        let need = Need {
+            count: left.clone(),
+            least: 0,
+            wanted: format!("to leave out {places}"),
+            here: format!("{left} places are kept of it here"),
+            span,
+        };
+        self.need(need, || format!("a batch of one row is too short to leave out {places}"))
+    }
+
+    /// Notes that an axis of this size must have a place; nothing when that can never be.
+    pub(super) fn need_element(&mut self, size: &Dim, span: Span) -> Option<()> {
+        let need = Need {
+            count: size.clone(),
+            least: 1,
+            wanted: format!("for a place of {size}"),
+            here: "one of them is taken here".into(),
+            span,
+        };
+        self.need(need, || format!("of a batch of one row, {size} has no place"))
+    }
+
+    /// Notes a need; `single` says what is wrong where a batch of one row is too small.
+    fn need(&mut self, need: Need, single: impl Fn() -> String) -> Option<()> {
+        let count = &need.count;
         if count.as_constant().is_some() {
             return Some(());
         }
-        let need = Need { count: count.clone(), reach: slide.reach(), span };
         let padded = count.syms().any(|sym| self.padded.iter().any(|p| p.size.syms().any(|own| own == sym)));
         if padded {
             if !self.needs.contains(&need) {
                 self.needs.push(need);
             }
         } else if !self.holds(&need, None) {
-            let what = format!("a window of {} does not fit into a batch of one row", slide.taps);
-            let d = Diagnostic::error(codes::SHAPE_MISMATCH, span, what);
+            let d = Diagnostic::error(codes::SHAPE_MISMATCH, need.span, single());
             self.report(d.note("the last batch of a pass holds what is left, which may be one row"));
             return None;
         }
         Some(())
     }
 
-    /// Whether there is a window where padded axis `axis` has this size, and all others the smallest that they may have.
+    /// Whether a need is met where padded axis `axis` has this size, and all others the smallest that they may have.
     fn holds(&self, need: &Need, axis: Option<(usize, usize)>) -> bool {
         let size = |sym: &Sym| {
             let place = self.padded.iter().position(|p| p.size == Dim::sym(&sym.0));
@@ -56,10 +96,10 @@ impl<'a> Elab<'a> {
             };
             n.and_then(|n| i64::try_from(n).ok())
         };
-        need.count.eval(&size).is_some_and(|n| n >= 1)
+        need.count.eval(&size).is_some_and(|n| n >= need.least)
     }
 
-    /// Leaves out sizes of padded axes that hold no window where none are written, and refuses them where they are.
+    /// Leaves out sizes of padded axes that are too small where none are written, and refuses them where they are.
     pub(super) fn fit_buckets(&mut self) {
         let needs = std::mem::take(&mut self.needs);
         for number in 0..self.padded.len() {
@@ -85,9 +125,9 @@ impl<'a> Elab<'a> {
                 }
                 _ => {
                     let name = &padded.axis.name;
-                    let what = format!("a `{name}` of {n} is too short for a window that reaches over {}", need.reach);
+                    let what = format!("a `{name}` of {n} is too short {}", need.wanted);
                     let d = Diagnostic::error(codes::OUT_OF_RANGE, padded.span, what);
-                    let d = d.origin(Role::CallSite, need.span, format!("{} windows slide along it here", need.count));
+                    let d = d.origin(Role::CallSite, need.span, need.here.clone());
                     self.report(match least {
                         Some(least) => d.help(format!("let the sizes of `{name}` begin with {least} or more")),
                         None => d,

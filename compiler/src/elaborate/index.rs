@@ -245,6 +245,7 @@ impl<'a> Elab<'a> {
         axis: &Axis,
         place: usize,
         (from, to): (Option<&'a Expr>, Option<&'a Expr>),
+        name: Span,
     ) -> Option<Step> {
         let mut ends = [0, 0];
         for (end, e, from_end) in [(0, from, false), (1, to, true)] {
@@ -261,7 +262,9 @@ impl<'a> Elab<'a> {
             ends[end] = i.checked_abs()?;
         }
         let [before, after] = ends;
-        let len = axis.size.checked_sub(&Dim::constant(before.checked_add(after)?))?;
+        let left_out = before.checked_add(after)?;
+        let len = axis.size.checked_sub(&Dim::constant(left_out))?;
+        self.need_places(left_out, &len, name)?;
         Some(Step::Part(place, usize::try_from(before).ok()?, len))
     }
 
@@ -276,7 +279,7 @@ impl<'a> Elab<'a> {
             return Some(Step::Keep(place));
         }
         if axis.size.as_constant().is_none() {
-            return self.free_range(axis, place, (from, to));
+            return self.free_range(axis, place, (from, to), name);
         }
         let end = |this: &mut Self, e: Option<&'a Expr>, default: Option<i64>| match e {
             Some(e) => {
