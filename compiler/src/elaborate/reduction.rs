@@ -59,6 +59,9 @@ impl<'a> Elab<'a> {
             return self.argmax_of_windows(&t, call);
         }
         let Some(axis) = self.along(&t, call) else { return Value::Invalid };
+        if t.axes[axis].size.as_constant() == Some(0) {
+            return self.fail(Diagnostic::error(codes::OUT_OF_RANGE, call.span, "an axis of 0 has no largest element"));
+        }
         self.here(call.span);
         let handle = self.b.clone();
         let node = handle.add(&ARGMAX, Attrs::Axis(axis), &[handle.val(t.node)]).value;

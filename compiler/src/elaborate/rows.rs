@@ -20,6 +20,7 @@ impl<'a> Elab<'a> {
     /// Places of an axis: class numbers below its size.
     pub(super) fn places(&mut self, axis: &Axis, value: Value<'a>, span: Span) -> Option<Tensor> {
         let size = &axis.size;
+        self.has_places(size, span)?;
         match value {
             Value::Tensor(Tensor { classes: Some(n), .. }) if n != *size => {
                 let what = format!("class numbers below {n} are no places of {}", show_axis(axis));
@@ -42,6 +43,15 @@ impl<'a> Elab<'a> {
                 None
             }
         }
+    }
+
+    /// Whether an axis has a place at all; one of a free size must have one for each size.
+    fn has_places(&mut self, size: &Dim, span: Span) -> Option<()> {
+        if size.as_constant() != Some(0) {
+            return self.need_element(size, span);
+        }
+        self.report(Diagnostic::error(codes::OUT_OF_RANGE, span, "an axis of 0 has no place to take or to add to"));
+        None
     }
 
     /// `t[axis = index]`: axes of the index that bear the name of another axis of `t` are that axis; the others take the
@@ -131,7 +141,9 @@ impl<'a> Elab<'a> {
             }
             return Value::Invalid;
         };
-        let Some(size) = index.classes else { return Value::Invalid };
+        let Some(size) = index.classes.filter(|size| self.has_places(size, at).is_some()) else {
+            return Value::Invalid;
+        };
         axes[axis] = Axis::of(size.clone());
         self.here(call.span);
         let handle = self.b.clone();
