@@ -2,6 +2,8 @@
 
 use super::Elab;
 use super::value::Value;
+use super::walk::{Seen, walk};
+use crate::ir::dim::Dim;
 use nnc_grammar::ast::{Expr, ExprKind};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
@@ -36,10 +38,33 @@ impl<'a> Elab<'a> {
                 self.report(Diagnostic::error(codes::ASSERTION, condition.span, text).label("this does not hold"));
                 self.frame().unsound = true;
             }
-            other => {
-                self.wrong_kind(&other, condition.span, "a condition known before the program runs");
-            }
+            other => match self.free_size(condition) {
+                Some((name, size)) => {
+                    let whose = self.frame().def.map_or("this".into(), |def| format!("`{}`", def.name.text));
+                    let what = format!("{whose} is built for axes whose size is known before the program runs");
+                    let d = Diagnostic::error(codes::UNSUPPORTED, condition.span, what);
+                    self.report(d.label(format!("`{name}` is {size}, known only then")));
+                    self.frame().unsound = true;
+                }
+                None => {
+                    self.wrong_kind(&other, condition.span, "a condition known before the program runs");
+                }
+            },
         }
+    }
+
+    /// An axis of a free size that a condition speaks of.
+    fn free_size(&mut self, condition: &'a Expr) -> Option<(&'a str, Dim)> {
+        let dims = &self.frame().dims;
+        let mut found = None;
+        walk(condition, &mut |seen| {
+            if let Seen::Expr(Expr { kind: ExprKind::Name(name), .. }) = seen
+                && let Some(bound) = dims.get(name).filter(|bound| bound.size.as_constant().is_none())
+            {
+                found.get_or_insert((name.as_str(), bound.size.clone()));
+            }
+        });
+        found
     }
 
     /// The text with the values of the names in it. `None` after a mistake.

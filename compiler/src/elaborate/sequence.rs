@@ -5,11 +5,13 @@ use super::axes::{agree, explain_axes, merge};
 use super::primitives::Call;
 use super::rows::{from_last, last};
 use super::value::{Axis, AxisSet, Tensor, Value, show_axis};
-use crate::ir::attrs::Attrs;
+use crate::ir::attrs::{Attrs, Const};
 use crate::ir::builder::Val;
 use crate::ir::dim::Dim;
-use crate::ir::types::DType;
+use crate::ir::types::{DType, TensorType};
+use crate::ops::logic::EQ;
 use crate::ops::sequence::{ARGSORT, CUMSUM, RECURRENCE};
+use crate::ops::source::IOTA;
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
 
@@ -50,9 +52,7 @@ impl<'a> Elab<'a> {
             let d = Diagnostic::error(codes::SHAPE_MISMATCH, call.span, what);
             return self.fail(explain_axes(d, a.axes.iter().chain(&b.axes)));
         }
-        let Some(axis) = self.along(&b, call).filter(|&axis| self.is_counted(&b.axes[axis], call)) else {
-            return Value::Invalid;
-        };
+        let Some(axis) = self.along(&b, call) else { return Value::Invalid };
         self.here(call.span);
         let handle = self.b.clone();
         let wide = if a.dtype == DType::F64 { a.dtype } else { b.dtype };
@@ -65,9 +65,7 @@ impl<'a> Elab<'a> {
     /// `cumprod(x, over = k)`: the product of the elements of an axis up to each.
     pub(super) fn cumprod(&mut self, call: &Call<'a>) -> Value<'a> {
         let Some(t) = self.float_tensor(call.arg(0)) else { return Value::Invalid };
-        let Some(axis) = self.along(&t, call).filter(|&axis| self.is_counted(&t.axes[axis], call)) else {
-            return Value::Invalid;
-        };
+        let Some(axis) = self.along(&t, call) else { return Value::Invalid };
         self.here(call.span);
         let handle = self.b.clone();
         let node = products(handle.val(t.node), axis).value;
@@ -101,24 +99,32 @@ impl<'a> Elab<'a> {
         Value::Tensor(Tensor { node: node.value, axes, ..t })
     }
 
-    /// Whether the size of an axis that is walked element by element is a number.
+    /// Whether the size of an axis that is multiplied up is a number. What is
+    /// filled up would be a factor of the product of a row.
     fn is_counted(&mut self, axis: &Axis, call: &Call<'a>) -> bool {
         let counted = axis.size.as_constant().is_some();
         if !counted {
-            let what = "products and recurrences run only along axes whose size is known before the program runs";
-            let d = Diagnostic::error(codes::NOT_CONSTANT, call.span, what);
-            self.report(d.label(format!("{} is known only then", show_axis(axis))));
+            let what = "`prod` is built for axes whose size is known before the program runs";
+            let d = Diagnostic::error(codes::UNSUPPORTED, call.span, what);
+            let d = d.label(format!("{} is known only then", show_axis(axis)));
+            self.report(explain_axes(d, std::iter::once(axis)));
         }
         counted
     }
 }
 
-/// Products up to each element of an axis of a constant size: a recurrence that starts from the first element.
+/// Products up to each element of an axis: a recurrence that starts from the first element.
 fn products(x: Val<'_>, axis: usize) -> Val<'_> {
-    let rest = x.ty().shape[axis].as_constant().map_or(0, |n| (n - 1).max(0)) as usize;
-    if rest == 0 {
-        return x;
-    }
-    let first = x.slice(axis, 0, Dim::constant(1)).pad(axis, 0, rest);
+    let TensorType { dtype, shape } = x.ty();
+    let first = match shape[axis].as_constant() {
+        Some(..=1) => return x,
+        Some(n) => x.slice(axis, 0, Dim::constant(1)).pad(axis, 0, Dim::constant(n - 1)),
+        None => {
+            let places = x.b.add(&IOTA, Attrs::Iota(shape[axis].clone()), &[]).broadcast(shape.clone(), vec![axis]);
+            let start = x.b.constant(Const::Int(DType::I32, 0), shape.clone());
+            let nothing = x.b.constant(Const::Float(dtype, 0.0), shape);
+            places.compare(&EQ, start).select(x, nothing)
+        }
+    };
     x.b.add(&RECURRENCE, Attrs::Axis(axis), &[x, first])
 }

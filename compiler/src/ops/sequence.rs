@@ -93,10 +93,12 @@ pub static CUMSUM: OpDef = OpDef {
     domain: REAL,
 };
 
-/// The value before each place of an axis, whose size is a number; 0 before the first.
+/// The value before each place of an axis; 0 before the first. An axis of none has nothing before.
 fn before(x: Val<'_>, axis: usize) -> Val<'_> {
-    let rest = x.ty().shape[axis].as_constant().map_or(0, |size| (size - 1).max(0));
-    x.slice(axis, 0, Dim::constant(rest)).pad(axis, 1, 0)
+    match x.ty().shape[axis].checked_sub(&Dim::constant(1)) {
+        Some(rest) if rest.as_constant() != Some(-1) => x.slice(axis, 0, rest).pad(axis, 1, 0),
+        _ => x,
+    }
 }
 
 /// The values of a linear recurrence along one axis: `h[0] = b[0]`, `h[i] = a[i]·h[i-1] + b[i]`. Products up to each element are
@@ -111,7 +113,6 @@ pub static RECURRENCE: OpDef = OpDef {
         let types = super::infer::float(args, attrs)?;
         match args[0].shape.get(*axis) {
             None => Err(InferError::new(format!("there is no axis {axis} in {}", args[0]))),
-            Some(n) if n.as_constant().is_none() => Err(InferError::new("a recurrence of a free number of turns")),
             Some(_) => Ok(types),
         }
     },
