@@ -161,6 +161,7 @@ fn use_of(def: &Def) -> Use {
         (DefKind::Fn, "class_mean") => {
             Use { output: call("sum(z, over = batch), sum(z^2, over = batch), sum(z, over = batch), 1"), ..plain }
         }
+        (DefKind::Fn, "row_lengths") => Use { output: call("index(z, 3)"), ..plain },
         (DefKind::Fn, "edit_terms") => Use { output: call("index(z, 3), index(-z, 3), z > 0, z < 0"), ..plain },
         (DefKind::Fn, "glu") => Use { output: "glu(concat([z, z]))".into(), ..plain },
         (DefKind::Fn, "standardize_groups") => Use { output: call("z |> rearrange [b, c] -> [b, c, 1]"), ..plain },

@@ -115,6 +115,7 @@ const BESIDE: &[&str] = &[
     "class_mean",
     "eased",
     "edit_terms",
+    "row_lengths",
     "erfinv",
     "two_classes",
     "identity",
