@@ -271,7 +271,7 @@ fn what_does_not_fit_is_told_in_the_words_of_pytorch() {
     let best = shown(&folder.path().join("run/best.safetensors"));
     let out: PathBuf = folder.path().join("no/such/folder.safetensors");
     let error = refused(&["export", &whole, "--weights", &best, "--as", "torch", "--out", &shown(&out)]);
-    assert!(error.contains("error[weights]") && error.contains("folder.safetensors"), "{error}");
+    assert!(error.contains("error[file]") && error.contains("there is no folder"), "{error}");
     let error = refused(&["export", "models/linear.nn", "--weights", &best, "--as", "torch", "--out", &best]);
     assert!(error.contains("does not fit the program"), "{error}");
     let twice = "    init Net.dense from \"x.safetensors\" as torch(\"one\")\n    init Net.dense_2 from \"x.safetensors\" \

@@ -44,10 +44,6 @@ enum System {
 /// Exports.
 pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed> {
     let System::Torch = arguments.system;
-    if let Some(folder) = arguments.out.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
-        let headline = format!("{}: there is no folder {}", arguments.out.display(), folder.display());
-        return Err(Plain::new(codes::FILE, headline).into());
-    }
     let file = weights::read(&arguments.weights)?;
     let loaded = load(&arguments.program, Options::default(), console)?;
     let specs = session::state_specs(&loaded.program);
@@ -58,6 +54,10 @@ pub(crate) fn run(arguments: &Arguments, console: &Console) -> Result<(), Failed
     let tensors = foreign::tensors(&loaded.program, &specs, &states)?;
     if tensors.is_empty() {
         return Err(Plain::new(codes::WEIGHTS, format!("{} has no parameters to write", loaded.name)).into());
+    }
+    if let Some(folder) = arguments.out.parent().filter(|folder| !folder.as_os_str().is_empty() && !folder.is_dir()) {
+        let headline = format!("{}: there is no folder {}", arguments.out.display(), folder.display());
+        return Err(Plain::new(codes::FILE, headline).into());
     }
     let views: Vec<_> = tensors.iter().map(Tensor::view).collect();
     // By this entry other programs know whose names and shapes these are.
