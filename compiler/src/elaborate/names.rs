@@ -8,7 +8,7 @@ use nnc_grammar::ast::{Def, DimKind, Expr, ExprKind, Name, Param, TypeExpr, Type
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role};
 use nnc_grammar::span::Span;
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 /// `BatchNorm` → `batch_norm`, `LSTM` → `lstm`.
 pub(super) fn snake_case(name: &str) -> String {
@@ -125,12 +125,17 @@ fn check_names(elab: &mut Elab<'_>, def: &Def) {
         },
     });
     let (items, source) = (elab.items, def.name.span.source);
-    // Words that a called definition lets its callers choose among.
-    for (name, _) in &calls {
+    // Words that a called definition lets its callers choose among, and the arguments that are one of them.
+    let mut worded: HashMap<Span, Vec<&str>> = HashMap::new();
+    for (name, call) in &calls {
         let Some(Item::Def(callee)) = items.lookup(source, name) else { continue };
-        for ty in callee.settings.iter().chain(&callee.inputs).filter_map(|p| p.ty.as_ref()) {
-            if let TypeKind::Choice(words) = &ty.kind {
-                known.extend(words.iter().map(|w| w.text.as_str()));
+        let ExprKind::Call { args, .. } = &call.kind else { continue };
+        for param in callee.settings.iter().chain(&callee.inputs) {
+            if let Some(TypeKind::Choice(words)) = param.ty.as_ref().map(|ty| &ty.kind) {
+                let words = words.iter().map(|w| w.text.as_str()).filter(|w| *w != "sizes");
+                known.extend(words.clone());
+                let given = args.iter().find(|a| a.name.as_ref().is_some_and(|n| n.text == param.name.text));
+                worded.extend(given.map(|arg| (arg.value.span, words.collect())));
             }
         }
     }
@@ -140,6 +145,9 @@ fn check_names(elab: &mut Elab<'_>, def: &Def) {
         }
         match items.lookup(source, name) {
             Some(item) => elab.usage.mark(item.span()),
+            None if worded.contains_key(&span) => {
+                elab.no_word(Some(name.to_owned()), &worded[&span], span);
+            }
             None => {
                 let mut all: Vec<&str> = known.iter().copied().chain(items.names(source)).collect();
                 for primitive in super::primitives::names() {
