@@ -34,8 +34,10 @@ impl<'a> Elab<'a> {
         match holds {
             Value::Bool(true) | Value::Invalid => {}
             Value::Bool(false) => {
-                let text = text.unwrap_or_else(|| "the assertion is false".into());
-                self.report(Diagnostic::error(codes::ASSERTION, condition.span, text).label("this does not hold"));
+                // A mistake in the text has been reported.
+                if let Some(text) = text.or_else(|| message.is_none().then(|| "the assertion is false".into())) {
+                    self.report(Diagnostic::error(codes::ASSERTION, condition.span, text).label("this does not hold"));
+                }
                 self.frame().unsound = true;
             }
             other => match self.free_size(condition) {

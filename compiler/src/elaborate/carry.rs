@@ -52,6 +52,7 @@ impl<'a> Elab<'a> {
 
     fn first_carry(&mut self, target: &'a Target, e: &'a Expr, value: Value<'a>) -> Option<Tensor> {
         let what = format!("`{}`", target.name.text);
+        let value = self.as_number(value, e.span);
         match (&target.ty, value) {
             (_, Value::Invalid) => None,
             (Some(ty), Value::Tensor(t)) if !t.scalar => {

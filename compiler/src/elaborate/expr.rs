@@ -70,7 +70,7 @@ impl<'a> Elab<'a> {
     /// What a name denotes here.
     pub(super) fn name(&mut self, name: &str, span: Span) -> Value<'a> {
         if let Some(value) = self.local(name) {
-            if matches!(value, Value::Tensor(_)) && self.frame().graph != self.graph_number {
+            if matches!(value, Value::Tensor(_) | Value::Rate(_)) && self.frame().graph != self.graph_number {
                 let d = Diagnostic::error(
                     codes::NOT_CONSTANT,
                     span,

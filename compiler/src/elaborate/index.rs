@@ -5,7 +5,7 @@ use super::value::{Axis, Tensor, Value, show_axis};
 use crate::ir::attrs::Const;
 use crate::ir::dim::Dim;
 use crate::ir::types::DType;
-use nnc_grammar::ast::{Expr, ExprKind, IndexItem, Name};
+use nnc_grammar::ast::{DefKind, Expr, ExprKind, IndexItem, Name};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::Diagnostic;
 use nnc_grammar::span::Span;
@@ -29,10 +29,15 @@ impl<'a> Elab<'a> {
             return value;
         }
         let value = self.expr(base);
-        let number = matches!(&value, Value::Num(_)) || matches!(&value, Value::Tensor(t) if t.scalar);
+        let number = match &value {
+            Value::Num(_) | Value::Rate(_) => true,
+            Value::Tensor(t) => t.scalar,
+            Value::Closure(c) => c.def.kind == DefKind::Schedule,
+            _ => false,
+        };
         // One number meets anything, with new axes or without.
         if number && items.iter().all(|item| matches!(item, IndexItem::Rest(_) | IndexItem::New(_))) {
-            return value;
+            return self.as_number(value, e.span);
         }
         match value {
             Value::Tensor(t) if t.scalar => self.rate_elsewhere(Value::Tensor(t), items, e.span),

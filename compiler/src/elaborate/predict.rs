@@ -101,7 +101,9 @@ impl<'a> Elab<'a> {
         let Some(value @ (Value::Num(_) | Value::Size(_) | Value::Bool(_) | Value::List(_))) = self.local(name) else {
             return;
         };
-        let (handle, dtype) = (self.b.clone(), self.precision);
+        // A number keeps all its digits.
+        let dtype = if matches!(value, Value::List(_)) { self.precision } else { DType::F64 };
+        let handle = self.b.clone();
         self.here(span);
         let tensor = self.materialise(&handle, &value, span, dtype).map(|t| {
             let node = handle.val(t.node).cast(dtype).value;

@@ -217,6 +217,7 @@ impl<'a> Elab<'a> {
                         Given::Written(a) => (self.expr(&a.value), a.value.span),
                         Given::Flowing(v, s) => (v, s),
                     };
+                    let value = (self.as_number(value.0, value.1), value.1);
                     match call.args.get_mut(slot) {
                         Some(Some(_)) => {
                             ok = false;

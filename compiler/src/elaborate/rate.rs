@@ -15,30 +15,48 @@ use nnc_grammar::span::Span;
 use std::collections::{BTreeSet, HashMap};
 
 impl<'a> Elab<'a> {
+    /// Rates of this body are taken at this `t`.
+    pub(super) fn set_clock(&mut self, t: &Value<'a>) {
+        if let Value::Tensor(t) = t {
+            self.frame().clock = Some(t.node);
+        }
+    }
+
     /// A rate is the number it is at this step.
     pub(super) fn now(&mut self, value: Value<'a>, span: Span) -> Value<'a> {
-        match value {
-            Value::Closure(c) if c.def.kind == DefKind::Schedule => match self.local("t") {
-                Some(t) => self.schedule_at(&c, t),
-                None => {
-                    let d = Diagnostic::error(codes::MISPLACED, span, "a schedule has a value only in an optimizer");
-                    self.fail(d.label(format!("this is the schedule `{}`", c.def.name.text)))
-                }
-            },
-            Value::Rate(rate) => match self.local("t") {
-                Some(Value::Tensor(t)) => self.number_at(&rate, t.node),
-                _ => Value::Tensor(rate.number),
-            },
-            other => other,
+        let schedule = match &value {
+            Value::Closure(c) if c.def.kind == DefKind::Schedule => Some(c.clone()),
+            Value::Rate(_) => None,
+            _ => return value,
+        };
+        if self.frame().graph != self.graph_number {
+            let d =
+                Diagnostic::error(codes::NOT_CONSTANT, span, "an initial value cannot depend on a value of the step");
+            return self.fail(d.label("a rate is known only while the program runs"));
         }
+        match (schedule, value, self.frame().clock) {
+            (Some(schedule), _, Some(t)) => self.schedule_at(&schedule, t),
+            (Some(schedule), ..) => {
+                let d = Diagnostic::error(codes::MISPLACED, span, "a schedule has a value only in an optimizer");
+                self.fail(d.label(format!("this is the schedule `{}`", schedule.def.name.text)))
+            }
+            (None, Value::Rate(rate), Some(t)) => self.number_at(&rate, t),
+            (None, Value::Rate(rate), None) => Value::Tensor(rate.number),
+            (None, other, _) => other,
+        }
+    }
+
+    /// A value for a place that takes numbers: a rate is one where its time is known.
+    pub(super) fn as_number(&mut self, value: Value<'a>, span: Span) -> Value<'a> {
+        let known = self.frame().clock.is_some() || matches!(value, Value::Rate(_));
+        if known { self.now(value, span) } else { value }
     }
 
     /// What a parameter declared `rate` holds: a number of the step together with the time that it was made from.
     pub(super) fn as_rate(&mut self, value: Value<'a>) -> Value<'a> {
-        let Value::Tensor(number) = value else { return value };
-        match self.local("t") {
-            Some(Value::Tensor(t)) => Value::Rate(Rate { number, t: t.node }),
-            _ => Value::Tensor(number),
+        match (value, self.frame().clock) {
+            (Value::Tensor(number), Some(t)) => Value::Rate(Rate { number, t }),
+            (value, _) => value,
         }
     }
 
@@ -56,11 +74,14 @@ impl<'a> Elab<'a> {
             return Value::Invalid;
         }
         match self.as_rate(rate) {
-            Value::Closure(schedule) if schedule.def.kind == DefKind::Schedule => self.schedule_at(&schedule, time),
-            Value::Rate(rate) => match self.scalar_node(&time, at.span) {
-                Some(time) => self.number_at(&rate, time.node),
-                None => Value::Invalid,
-            },
+            Value::Closure(schedule) if schedule.def.kind == DefKind::Schedule => {
+                let time = self.scalar_node(&time, at.span);
+                time.map_or(Value::Invalid, |time| self.schedule_at(&schedule, time.node))
+            }
+            Value::Rate(rate) => {
+                let time = self.scalar_node(&time, at.span);
+                time.map_or(Value::Invalid, |time| self.number_at(&rate, time.node))
+            }
             // A constant rate is the same at any time.
             number @ (Value::Num(_) | Value::Tensor(_)) => number,
             other => self.wrong_kind(&other, span, "a rate"),
@@ -68,10 +89,9 @@ impl<'a> Elab<'a> {
     }
 
     /// The value of a schedule at a time.
-    fn schedule_at(&mut self, schedule: &Closure<'a>, time: Value<'a>) -> Value<'a> {
+    fn schedule_at(&mut self, schedule: &Closure<'a>, time: Node) -> Value<'a> {
         let def = schedule.def;
         let span = def.name.span;
-        let Some(time) = self.scalar_node(&time, span) else { return Value::Invalid };
         let steps = self.local("steps").unwrap_or(Value::Invalid);
         let handle = self.b.clone();
         let t = handle.local(TensorType::scalar(DType::F64));
@@ -81,6 +101,7 @@ impl<'a> Elab<'a> {
         let call = self.frame().call;
         let path = self.frame().path.clone();
         let value = self.instantiate(def, &settings, inputs, call, path, |this| {
+            this.frame().clock = Some(t.value);
             this.bind_given("t", Value::Tensor(scalar(t.value, DType::F64)), span);
             this.bind_given("step", step, span);
             this.bind_given("steps", steps, span);
@@ -89,7 +110,7 @@ impl<'a> Elab<'a> {
             return value;
         }
         match self.scalar_node(&value, span) {
-            Some(number) => self.number_at(&Rate { number, t: t.value }, time.node),
+            Some(number) => self.number_at(&Rate { number, t: t.value }, time),
             None => Value::Invalid,
         }
     }

@@ -63,6 +63,8 @@ pub(super) struct Frame<'a> {
     pub(super) given: &'a [Param],
     /// Whether it evaluates the default of what may own a layer.
     pub(super) owns: bool,
+    /// The time at which rates are taken here: in optimizers and schedules, in functions that they call, and behind `with`.
+    pub(super) clock: Option<crate::ir::graph::Value>,
     /// Locals by name.
     pub(super) locals: HashMap<String, Local<'a>>,
     /// Sizes by axis name.
@@ -146,7 +148,11 @@ impl<'a> Elab<'a> {
     /// A frame for a body of `source`, called from `call`.
     pub(super) fn new_frame(&mut self, source: SourceId, call: Span, def: Option<&'a Def>, path: String) -> Frame<'a> {
         self.scopes += 1;
+        // A function is computed at the time of its caller.
+        let is_function = def.is_some_and(|def| def.kind == nnc_grammar::ast::DefKind::Fn);
+        let clock = self.frames.last().and_then(|caller| caller.clock).filter(|_| is_function);
         Frame {
+            clock,
             graph: self.graph_number,
             scope: self.scopes,
             source,

@@ -99,8 +99,7 @@ impl<'a> Elab<'a> {
         Value::Tensor(Tensor { node: node.value, axes, ..t })
     }
 
-    /// Whether the size of an axis that is multiplied up is a number. What is
-    /// filled up would be a factor of the product of a row.
+    /// Whether the size of an axis that `prod` goes over is known while compiling: places that were filled up would be factors.
     fn is_counted(&mut self, axis: &Axis, call: &Call<'a>) -> bool {
         let counted = axis.size.as_constant().is_some();
         if !counted {

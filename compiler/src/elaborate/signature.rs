@@ -90,8 +90,8 @@ impl<'a> Elab<'a> {
             Value::List(items) => self.typed_table(&items, element, subject.span)?,
             Value::Invalid => return None,
             // A scalar fits any float tensor and binds nothing.
-            Value::Rate(_) if floats => return Some(value),
             Value::Num(_) | Value::Size(_) if floats => return Some(value),
+            Value::Rate(_) if floats => return Some(self.now(value, subject.span)),
             Value::Closure(ref c) if floats && c.def.kind == DefKind::Schedule => {
                 return Some(value);
             }

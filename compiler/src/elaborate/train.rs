@@ -139,7 +139,11 @@ impl<'a> Elab<'a> {
         let stmts = &block.body.stmts;
         self.begin_phase(stmts);
         for (i, stmt) in stmts.iter().enumerate() {
-            self.train_line(stmt, &mut lines);
+            match &stmt.kind {
+                // Reported as the setting that it should be.
+                StmtKind::Bind { targets, .. } if set_like(targets, block.body).is_some() => {}
+                _ => self.train_line(stmt, &mut lines),
+            }
             if matches!(stmt.kind, StmtKind::Then) {
                 self.begin_phase(&stmts[i + 1..]);
             }
@@ -161,8 +165,6 @@ impl<'a> Elab<'a> {
 
     pub(super) fn train_line(&mut self, stmt: &'a Stmt, lines: &mut Lines<'a>) {
         match &stmt.kind {
-            // Reported as the setting that it should be.
-            StmtKind::Bind { targets, .. } if set_like(targets).is_some() => {}
             StmtKind::Bind { targets, value, form: None } => {
                 self.bind_targets(targets, value);
                 self.check_bound(targets, value, lines);

@@ -2,7 +2,8 @@
 
 use super::Elab;
 use super::items::Train;
-use nnc_grammar::ast::{Expr, Name, StmtKind, Target};
+use super::walk::{Seen, walk_block};
+use nnc_grammar::ast::{Block, Expr, ExprKind, Name, StmtKind, Target};
 use nnc_grammar::codes;
 use nnc_grammar::diagnostic::{Diagnostic, Role, Safety};
 use nnc_grammar::span::Span;
@@ -20,20 +21,20 @@ pub(super) struct Settings<'a> {
     pub(super) average: Option<&'a Expr>,
 }
 
-/// The setting that a binding was meant to be: `batch = 32`.
-pub(super) fn set_like(targets: &[Target]) -> Option<&Name> {
-    match targets {
-        [Target { name, ty: None }] if SETTINGS.contains(&name.text.as_str()) => Some(name),
-        _ => None,
-    }
+/// The setting that a binding was meant to be, `batch = 32`: no other line speaks of it.
+pub(super) fn set_like<'n>(targets: &'n [Target], block: &Block) -> Option<&'n Name> {
+    let [Target { name, ty: None }] = targets else { return None };
+    let is_count = matches!(name.text.as_str(), "batch" | "epochs");
+    let mut used = false;
+    walk_block(block, &mut |seen| {
+        used |= matches!(seen, Seen::Expr(Expr { kind: ExprKind::Name(n), .. }) if *n == name.text);
+    });
+    (is_count && !used).then_some(name)
 }
 
-/// The setting that an unknown one was meant to be: `bacth`, `batch_size`, `num_epochs`.
-fn meant(name: &str) -> Option<&'static str> {
-    let word = |known: &&str| name.contains(known.trim_end_matches('s'));
-    nearest(name, SETTINGS)
-        .and_then(|near| SETTINGS.into_iter().find(|s| *s == near))
-        .or_else(|| SETTINGS.into_iter().find(word))
+/// The setting whose word an unknown one holds: `batch_size`, `num_epochs`.
+fn akin(name: &str) -> Option<&'static str> {
+    SETTINGS.into_iter().find(|known| name.contains(known.trim_end_matches('s')))
 }
 
 impl<'a> Elab<'a> {
@@ -46,7 +47,7 @@ impl<'a> Elab<'a> {
             let (name, value) = match &stmt.kind {
                 StmtKind::Setting { name, value } => (name, value),
                 StmtKind::Bind { targets, value, .. } => {
-                    if let Some(name) = set_like(targets) {
+                    if let Some(name) = set_like(targets, block.body) {
                         tried.push(&name.text);
                         self.bound_setting(name, value);
                     }
@@ -71,8 +72,8 @@ impl<'a> Elab<'a> {
                     None
                 }
                 _ => {
-                    tried.extend(meant(&name.text));
-                    self.unknown_setting(name);
+                    tried.extend(nearest(&name.text, SETTINGS).or_else(|| akin(&name.text)));
+                    self.unknown_setting(name, block);
                     None
                 }
             };
@@ -103,11 +104,15 @@ impl<'a> Elab<'a> {
         Settings { batch, epochs, accumulate, clip, average }
     }
 
-    fn unknown_setting(&mut self, name: &Name) {
+    fn unknown_setting(&mut self, name: &Name, block: &Train<'a>) {
         let headline = format!("a train block has no setting `{}`", name.text);
         let d = Diagnostic::error(codes::UNKNOWN_SETTING, name.span, headline);
-        let d = match meant(&name.text) {
-            Some(near) => d.replace(format!("there is `{near}`"), name.span, near, Safety::Safe),
+        let d = super::suggest::suggest(d, name, SETTINGS.into_iter());
+        let is_set = |known: &&str| {
+            block.body.stmts.iter().any(|s| matches!(&s.kind, StmtKind::Setting { name, .. } if name.text == **known))
+        };
+        let d = match akin(&name.text).filter(|known| d.fixes.is_empty() && !is_set(known)) {
+            Some(known) => d.help(format!("there is `{known}`")),
             None => d,
         };
         let d = d.note(format!("settings of a train block: {}", SETTINGS.join(", ")));
