@@ -105,10 +105,10 @@ struct Walk<'w> {
 }
 
 impl Walk<'_> {
-    /// Whether cotangents are carried to operand `k` of a node.
+    /// Whether cotangents are carried to operand `k` of a node that stood there when the walk began, as its operands did.
     fn leads_to(&self, graph: &Graph, node: NodeId, k: usize, operand: Value) -> bool {
-        let known = self.wanted.get(operand.node.0 as usize).copied().unwrap_or(false);
-        known && is_float(graph.ty(operand).dtype) && !(self.how.skipped)(node, k)
+        let is_wanted = self.wanted[operand.node.0 as usize];
+        is_wanted && is_float(graph.ty(operand).dtype) && !(self.how.skipped)(node, k)
     }
 
     /// What the cotangents of a node's results contribute to those of its operands.

@@ -228,10 +228,10 @@ impl<'a> Elab<'a> {
         // Elsewhere than in a rate's place a rate is the number it is now.
         let is_rate = element.is_some_and(|e| e.name.text == "rate");
         let is_number = element.is_some_and(|e| e.name.text == "float");
-        let value = match value {
-            value @ Value::Rate(_) if !is_rate => self.now(value, span),
-            value if is_number => self.as_number(value, span),
-            value => value,
+        let value = if is_number || (!is_rate && matches!(value, Value::Rate(_))) {
+            self.as_number(value, span)
+        } else {
+            value
         };
         let (Some(ty), Some(element)) = (&param.ty, element) else { return value };
         let wanted = match (element.name.text.as_str(), &value) {

@@ -152,7 +152,8 @@ impl<'a> Elab<'a> {
         for (name, count) in NAMES.iter().zip(counts) {
             self.bind_given(name, count.clone(), span);
         }
-        self.set_clock(&counts[1]);
+        let [_, t, steps] = counts;
+        self.set_clock(t, Some(steps));
         let made = body(self);
         self.frame().clock = None;
         for name in NAMES {
@@ -212,7 +213,7 @@ impl<'a> Elab<'a> {
         let value = self.instantiate(def, &optimizer.settings, inputs, call, path, |this| {
             this.bind_given("rank", rank, call);
             this.bind_given("step", step, call);
-            this.set_clock(&t);
+            this.set_clock(&t, Some(&steps));
             this.bind_given("t", t, call);
             this.bind_given("steps", steps, call);
         });

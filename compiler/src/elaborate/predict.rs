@@ -2,7 +2,7 @@
 
 use super::data::Data;
 use super::items::Predict;
-use super::value::{Tensor, Value};
+use super::value::Value;
 use super::{Elab, Mode};
 use crate::ir::types::DType;
 use crate::program::PredictPlan;
@@ -105,10 +105,7 @@ impl<'a> Elab<'a> {
         let dtype = if matches!(value, Value::List(_)) { self.precision } else { DType::F64 };
         let handle = self.b.clone();
         self.here(span);
-        let tensor = self.materialise(&handle, &value, span, dtype).map(|t| {
-            let node = handle.val(t.node).cast(dtype).value;
-            Value::Tensor(Tensor { node, dtype, ..t })
-        });
+        let tensor = self.materialise(&handle, &value, span, dtype).map(Value::Tensor);
         if let Some(local) = self.frame().locals.get_mut(name) {
             local.value = tensor.unwrap_or(Value::Invalid);
         }

@@ -50,6 +50,9 @@ const fn of_axis(name: &'static str, run: Run) -> Primitive {
 /// How windows slide.
 const SLIDE: &[&str] = &["window", "into", "stride", "dilation", "padding", "ceil"];
 
+/// Words for a padding.
+const PADDINGS: [&str; 2] = ["same", "valid"];
+
 /// A reduction of its first parameter, which may keep the axes, or work on windows.
 const fn reduction(name: &'static str, params: &'static [&'static str], run: Run) -> Primitive {
     Primitive { least: 1, keep: true, named: SLIDE, ..over(name, params, run) }
@@ -268,11 +271,11 @@ impl<'a> Elab<'a> {
     /// A value, or one of the words that paddings have.
     fn word_or_value(&mut self, label: &str, e: &'a Expr) -> Value<'a> {
         match &e.kind {
-            ExprKind::Name(word) if matches!(word.as_str(), "same" | "valid") && self.local(word).is_none() => {
+            ExprKind::Name(word) if PADDINGS.contains(&word.as_str()) && self.local(word).is_none() => {
                 Value::Text(word.clone())
             }
             ExprKind::Name(word) if label == "padding" && !self.means_something(word) => {
-                self.no_word(Some(word.clone()), &["same", "valid"], e.span)
+                self.no_word(Some(word.clone()), &PADDINGS, e.span)
             }
             _ => self.expr(e),
         }

@@ -5,7 +5,8 @@
 
 use super::Elab;
 use super::meet::scalar;
-use super::value::{Closure, Rate, Tensor, Value};
+use super::value::{Clock, Closure, Rate, Tensor, Value};
+use crate::ir::builder::Val;
 use crate::ir::graph::{Graph, NodeId, Value as Node};
 use crate::ir::types::{DType, TensorType};
 use nnc_grammar::ast::{DefKind, IndexItem};
@@ -15,34 +16,35 @@ use nnc_grammar::span::Span;
 use std::collections::{BTreeSet, HashMap};
 
 impl<'a> Elab<'a> {
-    /// Rates of this body are taken at this `t`.
-    pub(super) fn set_clock(&mut self, t: &Value<'a>) {
+    /// Rates of this body are taken at this `t` of a run of so many `steps`.
+    pub(super) fn set_clock(&mut self, t: &Value<'a>, steps: Option<&Value<'a>>) {
         if let Value::Tensor(t) = t {
-            self.frame().clock = Some(t.node);
+            self.frame().clock = Some(Clock { t: t.node, steps: steps.cloned().map(Box::new) });
         }
     }
 
     /// A rate is the number it is at this step.
     pub(super) fn now(&mut self, value: Value<'a>, span: Span) -> Value<'a> {
-        let schedule = match &value {
-            Value::Closure(c) if c.def.kind == DefKind::Schedule => Some(c.clone()),
-            Value::Rate(_) => None,
-            _ => return value,
+        let is_rate = match &value {
+            Value::Closure(c) => c.def.kind == DefKind::Schedule,
+            value => matches!(value, Value::Rate(_)),
         };
+        if !is_rate {
+            return value;
+        }
         if self.frame().graph != self.graph_number {
             let d =
                 Diagnostic::error(codes::NOT_CONSTANT, span, "an initial value cannot depend on a value of the step");
             return self.fail(d.label("a rate is known only while the program runs"));
         }
-        match (schedule, value, self.frame().clock) {
-            (Some(schedule), _, Some(t)) => self.schedule_at(&schedule, t),
-            (Some(schedule), ..) => {
+        match (value, self.frame().clock.clone()) {
+            (Value::Closure(schedule), Some(clock)) => self.schedule_at(&schedule, clock.t),
+            (Value::Rate(rate), Some(clock)) => self.number_at(&rate, clock.t),
+            (Value::Rate(rate), None) => Value::Tensor(rate.number),
+            (other, _) => {
                 let d = Diagnostic::error(codes::MISPLACED, span, "a schedule has a value only in an optimizer");
-                self.fail(d.label(format!("this is the schedule `{}`", schedule.def.name.text)))
+                self.fail(d.label(format!("this is {}", other.kind())))
             }
-            (None, Value::Rate(rate), Some(t)) => self.number_at(&rate, t),
-            (None, Value::Rate(rate), None) => Value::Tensor(rate.number),
-            (None, other, _) => other,
         }
     }
 
@@ -54,8 +56,8 @@ impl<'a> Elab<'a> {
 
     /// What a parameter declared `rate` holds: a number of the step together with the time that it was made from.
     pub(super) fn as_rate(&mut self, value: Value<'a>) -> Value<'a> {
-        match (value, self.frame().clock) {
-            (Value::Tensor(number), Some(t)) => Value::Rate(Rate { number, t }),
+        match (value, &self.frame().clock) {
+            (Value::Tensor(number), Some(clock)) => Value::Rate(Rate { number, t: clock.t }),
             (value, _) => value,
         }
     }
@@ -69,19 +71,16 @@ impl<'a> Elab<'a> {
                 "a rate is evaluated at one time: `r[t - n]`",
             ));
         };
-        let time = self.expr(at);
-        if matches!(time, Value::Invalid) {
-            return Value::Invalid;
+        let value = self.expr(at);
+        if matches!(value, Value::Invalid) {
+            return value;
         }
+        let Some(time) = self.scalar_node(&value, at.span) else { return Value::Invalid };
         match self.as_rate(rate) {
             Value::Closure(schedule) if schedule.def.kind == DefKind::Schedule => {
-                let time = self.scalar_node(&time, at.span);
-                time.map_or(Value::Invalid, |time| self.schedule_at(&schedule, time.node))
+                self.schedule_at(&schedule, time.node)
             }
-            Value::Rate(rate) => {
-                let time = self.scalar_node(&time, at.span);
-                time.map_or(Value::Invalid, |time| self.number_at(&rate, time.node))
-            }
+            Value::Rate(rate) => self.number_at(&rate, time.node),
             // A constant rate is the same at any time.
             number @ (Value::Num(_) | Value::Tensor(_)) => number,
             other => self.wrong_kind(&other, span, "a rate"),
@@ -92,19 +91,22 @@ impl<'a> Elab<'a> {
     fn schedule_at(&mut self, schedule: &Closure<'a>, time: Node) -> Value<'a> {
         let def = schedule.def;
         let span = def.name.span;
-        let steps = self.local("steps").unwrap_or(Value::Invalid);
+        let steps = self.frame().clock.as_ref().and_then(|clock| clock.steps.as_deref().cloned());
         let handle = self.b.clone();
         let t = handle.local(TensorType::scalar(DType::F64));
-        let step = Value::Tensor(scalar((t + 1.0).value, DType::F64));
+        let number = |v: Val<'_>| Value::Tensor(scalar(v.value, DType::F64));
+        let (now, step) = (number(t), number(t + 1.0));
         let (settings, inputs) =
             if def.two_lists { (schedule.settings.clone(), vec![]) } else { (vec![], schedule.settings.clone()) };
         let call = self.frame().call;
         let path = self.frame().path.clone();
         let value = self.instantiate(def, &settings, inputs, call, path, |this| {
-            this.frame().clock = Some(t.value);
-            this.bind_given("t", Value::Tensor(scalar(t.value, DType::F64)), span);
+            this.set_clock(&now, steps.as_ref());
+            this.bind_given("t", now, span);
             this.bind_given("step", step, span);
-            this.bind_given("steps", steps, span);
+            if let Some(steps) = steps {
+                this.bind_given("steps", steps, span);
+            }
         });
         if matches!(value, Value::Invalid) {
             return value;
@@ -128,12 +130,10 @@ impl<'a> Elab<'a> {
             }
             let operands: Vec<_> =
                 node.operands.iter().map(|v| handle.val(again.get(v).copied().unwrap_or(*v))).collect();
-            // Its types are those of the node that stands there already.
-            if let Ok(new) = handle.try_add(node.op, node.attrs, &operands) {
-                again.extend(
-                    (0..node.types.len() as u16).map(|port| (Node { node: id, port }, Node { node: new, port })),
-                );
-            }
+            // Both times are numbers in f64, so all types stay.
+            let new = handle.add(node.op, node.attrs, &operands).value.node;
+            let ports = 0..node.types.len() as u16;
+            again.extend(ports.map(|port| (Node { node: id, port }, Node { node: new, port })));
         }
         let node = again.get(&value).copied().unwrap_or(value);
         Value::Tensor(Tensor { node, ..rate.number.clone() })

@@ -2,7 +2,7 @@
 
 use super::Elab;
 use super::sink::Sink;
-use super::value::{Axis, AxisName, AxisSet, Value};
+use super::value::{Axis, AxisName, AxisSet, Clock, Value};
 use crate::ir::dim::Dim;
 use nnc_grammar::ast::{Def, DefKind, Name, Param, TypeKind};
 use nnc_grammar::codes;
@@ -63,8 +63,8 @@ pub(super) struct Frame<'a> {
     pub(super) given: &'a [Param],
     /// Whether it evaluates the default of what may own a layer.
     pub(super) owns: bool,
-    /// The time at which rates are taken here: in optimizers and schedules, in functions that they call, and behind `with`.
-    pub(super) clock: Option<crate::ir::graph::Value>,
+    /// By which rates are taken here: in optimizers and schedules, in functions that they call, and behind `with`.
+    pub(super) clock: Option<Clock<'a>>,
     /// Locals by name.
     pub(super) locals: HashMap<String, Local<'a>>,
     /// Sizes by axis name.
@@ -150,7 +150,7 @@ impl<'a> Elab<'a> {
         self.scopes += 1;
         // A function is computed at the time of its caller.
         let is_function = def.is_some_and(|def| def.kind == nnc_grammar::ast::DefKind::Fn);
-        let clock = self.frames.last().and_then(|caller| caller.clock).filter(|_| is_function);
+        let clock = self.frames.last().filter(|_| is_function).and_then(|caller| caller.clock.clone());
         Frame {
             clock,
             graph: self.graph_number,

@@ -24,12 +24,14 @@ pub(super) struct Settings<'a> {
 /// The setting that a binding was meant to be, `batch = 32`: no other line speaks of it.
 pub(super) fn set_like<'n>(targets: &'n [Target], block: &Block) -> Option<&'n Name> {
     let [Target { name, ty: None }] = targets else { return None };
-    let is_count = matches!(name.text.as_str(), "batch" | "epochs");
+    if !matches!(name.text.as_str(), "batch" | "epochs") {
+        return None;
+    }
     let mut used = false;
     walk_block(block, &mut |seen| {
         used |= matches!(seen, Seen::Expr(Expr { kind: ExprKind::Name(n), .. }) if *n == name.text);
     });
-    (is_count && !used).then_some(name)
+    (!used).then_some(name)
 }
 
 /// The setting whose word an unknown one holds: `batch_size`, `num_epochs`.

@@ -189,6 +189,15 @@ pub(super) struct Rate {
     pub(super) t: crate::ir::graph::Value,
 }
 
+/// The time at which rates are taken, and the steps of the run that schedules see.
+#[derive(Debug, Clone)]
+pub(super) struct Clock<'a> {
+    /// The time.
+    pub(super) t: crate::ir::graph::Value,
+    /// How many steps the whole run has; none where a schedule is asked for a time outside of a run.
+    pub(super) steps: Option<Box<Value<'a>>>,
+}
+
 /// What an expression denotes.
 #[derive(Debug, Clone)]
 pub(super) enum Value<'a> {
